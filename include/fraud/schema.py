@@ -1,0 +1,105 @@
+"""Columns and types of every table and file, in the order in which they are stored.
+
+Redshift's ``COPY … FORMAT AS PARQUET`` maps columns by position, so one list serves the Parquet files and the tables.
+Plain data: importing this module costs nothing, which matters where DAGs are parsed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["TABLES", "Column", "arrow_schema", "column_names"]
+
+
+class Column(NamedTuple):
+    """One column: its name, its Arrow type as text, its Redshift type, and what it means."""
+
+    name: str
+    arrow: str
+    redshift: str
+    meaning: str
+
+
+_TRANSACTION_ID = Column("transaction_id", "int64", "BIGINT", "unique over all days: day index x 10^9 + position in the day")
+_TX_DATE = Column("tx_date", "date32", "DATE", "UTC day of the transaction")
+_CUSTOMER_ID = Column("customer_id", "int64", "BIGINT", "the card's holder; one card a customer")
+_MODEL_VERSION = Column("model_version", "int32", "INTEGER", "version of the model package that scored")
+
+TABLES: dict[str, tuple[Column, ...]] = {
+    "transactions": (
+        _TRANSACTION_ID,
+        _TX_DATE,
+        Column("tx_datetime", "timestamp_utc", "TIMESTAMP", "moment of the transaction, UTC, whole seconds"),
+        _CUSTOMER_ID,
+        Column("terminal_id", "int64", "BIGINT", "where the card was used"),
+        Column("tx_amount", "decimal(12,2)", "DECIMAL(12,2)", "amount in the account's currency"),
+    ),
+    "customers": (
+        _CUSTOMER_ID,
+        Column("x_location", "float64", "DOUBLE PRECISION", "position on the 100 x 100 grid"),
+        Column("y_location", "float64", "DOUBLE PRECISION", "position on the 100 x 100 grid"),
+        Column("mean_amount", "float64", "DOUBLE PRECISION", "mean of the amounts spent"),
+        Column("std_amount", "float64", "DOUBLE PRECISION", "standard deviation of the amounts spent"),
+        Column("mean_nb_tx_per_day", "float64", "DOUBLE PRECISION", "mean number of transactions a day"),
+    ),
+    "terminals": (
+        Column("terminal_id", "int64", "BIGINT", "where cards are used"),
+        Column("x_location", "float64", "DOUBLE PRECISION", "position on the 100 x 100 grid"),
+        Column("y_location", "float64", "DOUBLE PRECISION", "position on the 100 x 100 grid"),
+    ),
+    # Every delivered label, whoever delivered it; the view fraud.labels keeps one a transaction and verdict.
+    "label_deliveries": (
+        _TRANSACTION_ID,
+        _TX_DATE,
+        Column("is_fraud", "bool", "BOOLEAN", "the verdict"),
+        Column("known_at", "timestamp_utc", "TIMESTAMP", "moment from which the verdict may be used, UTC"),
+        Column("source", "string", "VARCHAR(16)", "chargeback or investigation"),
+    ),
+    "predictions": (
+        _TRANSACTION_ID,
+        _TX_DATE,
+        _MODEL_VERSION,
+        Column("score", "float64", "DOUBLE PRECISION", "probability of fraud, 0 to 1"),
+    ),
+    "alerts": (
+        Column("alert_date", "date32", "DATE", "day whose cards are alerted"),
+        Column("rank", "int32", "INTEGER", "1 is the most suspicious card of the day"),
+        _CUSTOMER_ID,
+        Column("score", "float64", "DOUBLE PRECISION", "highest score of the card's transactions of the day"),
+        Column("transaction_id", "int64", "BIGINT", "the transaction that has that score"),
+        _MODEL_VERSION,
+        Column("reasons", "string", "VARCHAR(512)", "JSON list: the features that pushed the score most"),
+    ),
+    # What the simulator knows and no DAG may read: truth/, never loaded.
+    "truth": (
+        _TRANSACTION_ID,
+        _TX_DATE,
+        Column("is_fraud", "bool", "BOOLEAN", "the simulator's own knowledge"),
+        Column("scenario", "string", "VARCHAR(32)", "fraud scenario, empty for a genuine transaction"),
+    ),
+}
+
+
+def column_names(table: str) -> list[str]:
+    """Return the column names of a table, in order."""
+    return [column.name for column in TABLES[table]]
+
+
+def arrow_schema(table: str) -> pa.Schema:
+    """Return the Arrow schema of a table's Parquet files."""
+    import pyarrow as pa  # noqa: PLC0415  (workers that parse DAGs have no pyarrow)
+
+    types = {
+        "int64": pa.int64(),
+        "int32": pa.int32(),
+        "float64": pa.float64(),
+        "bool": pa.bool_(),
+        "string": pa.string(),
+        "date32": pa.date32(),
+        "timestamp_utc": pa.timestamp("us", tz="UTC"),
+        "decimal(12,2)": pa.decimal128(12, 2),
+    }
+    return pa.schema([pa.field(column.name, types[column.arrow], nullable=False) for column in TABLES[table]])

@@ -1,0 +1,142 @@
+"""Every setting of a deployment: one frozen, validated object, and the only reader of the environment.
+
+A setting ``name`` is read from the variable ``FRAUD_NAME``; nested blocks are JSON (``FRAUD_PROMOTION='{"min_frauds": 200}'``).
+On MWAA the startup script sets the variables, locally ``fraud-local`` does.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import date
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fraud.errors import ConfigurationError
+from fraud.layout import Layout
+
+__all__ = ["DriftThresholds", "PromotionRule", "Settings", "TrainingDefaults"]
+
+
+class _Block(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TrainingDefaults(_Block):
+    """How challengers are trained and held out."""
+
+    window_days: int = Field(28, ge=7, le=180, description="labelled days a model is trained on")
+    holdout_percent: int = Field(40, ge=10, le=60, description="share of the customers kept for evaluation, by hash")
+    candidates: tuple[str, ...] = ("xgboost_builtin", "xgboost", "logistic_regression")
+    seed: int = Field(0, ge=0)
+
+
+class PromotionRule(_Block):
+    """When a challenger replaces the champion: measured on the same held-out transactions of both (docs/monitoring.md)."""
+
+    scheduled_days: int = Field(14, ge=1, description="labelled days compared after scheduled training")
+    scheduled_min_gain: float = Field(0.015, ge=0, description="least gain in average precision, scheduled")
+    scheduled_min_frauds: int = Field(300, ge=1)
+    alarm_days: int = Field(3, ge=1, description="labelled days compared after an alarm")
+    alarm_min_gain: float = Field(0.05, ge=0, description="least gain in average precision, after an alarm")
+    alarm_min_frauds: int = Field(150, ge=1)
+    max_card_precision_loss: float = Field(0.01, ge=0, description="most card precision@k that may be lost")
+    bootstrap_samples: int = Field(500, ge=100)
+    bootstrap_percentile: float = Field(5.0, gt=0, lt=50, description="this percentile of the gain must be above 0")
+
+
+class DriftThresholds(_Block):
+    """When a signal becomes an alarm (docs/monitoring.md gives each number's measured false-alarm rate)."""
+
+    feature_wasserstein: float = Field(0.10, gt=0)
+    feature_wasserstein_warn: float = Field(0.06, gt=0)
+    night_jensenshannon: float = Field(0.05, gt=0)
+    alert_rate_low: float = Field(0.67, gt=0, lt=1)
+    alert_rate_high: float = Field(1.5, gt=1)
+    ap_short_days: int = Field(3, ge=1)
+    ap_short_ratio: float = Field(0.70, gt=0, lt=1)
+    ap_long_days: int = Field(7, ge=1)
+    ap_long_ratio: float = Field(0.80, gt=0, lt=1)
+    min_frauds: int = Field(100, ge=1)
+    persistence_days: int = Field(2, ge=1, description="days out of the window that must signal")
+    persistence_window: int = Field(3, ge=1)
+    min_current_rows: int = Field(2000, ge=1)
+    min_reference_rows: int = Field(5000, ge=1)
+    cooldown_promoted_days: int = Field(7, ge=0)
+    cooldown_refused_days: int = Field(2, ge=0)
+    max_refusals: int = Field(3, ge=1, description="refusals under a label alarm before it is escalated")
+
+
+class Settings(_Block):
+    """One deployment."""
+
+    environment: str = Field("local", pattern=r"^[a-z][a-z0-9-]{1,15}$", description="prefix of every name in the account")
+    bucket: str = Field("fraud-local", min_length=3)
+    prefix: str = ""
+    world: str = Field("demo", description="named world that the simulator plays; 'delivery' when real files arrive instead")
+    first_day: date = Field(date(2026, 1, 1), description="first day of the daily schedule")
+    feature_version: Literal["v1", "v2"] = "v1"
+    feature_engine: Literal["sagemaker", "emr"] = "sagemaker"
+
+    role_arn: str = Field("", description="execution role of the SageMaker jobs")
+    image: str = Field("fraud:latest", description="URI of the project's own image")
+    xgboost_image: str = Field("sagemaker-xgboost:1.7-1", description="URI of AWS's built-in XGBoost")
+    processing_instance: str = "ml.m5.xlarge"
+    training_instance: str = "ml.m5.xlarge"
+    transform_instance: str = "ml.m5.xlarge"
+    model_package_group: str = "fraud"
+    redshift_workgroup: str = "fraud"
+    redshift_database: str = "fraud"
+    notifications_topic_arn: str = ""
+
+    deferrable: bool = True
+    poll_seconds: int = Field(30, ge=1, le=3600)
+    max_active_runs: int = Field(4, ge=1, le=32)
+    scoring_wait_hours: float = Field(12, gt=0, description="how long scoring waits for the day before")
+
+    alert_budget: int = Field(100, ge=1, description="cards that the investigators can look at in a day")
+    compromised_days: int = Field(28, ge=0, description="a card is compromised this long after a fraud label became known")
+    label_delay_days: int = Field(7, ge=0)
+    drift_retrain: Literal["now", "when_labelled"] = "when_labelled"
+    training: TrainingDefaults = TrainingDefaults()
+    promotion: PromotionRule = PromotionRule()
+    drift: DriftThresholds = DriftThresholds()
+
+    @property
+    def layout(self) -> Layout:
+        """Keys and URIs of this deployment."""
+        return Layout(self.bucket, self.prefix)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read the settings from ``FRAUD_*`` variables.
+
+        Raises
+        ------
+        ConfigurationError
+            Naming the variable, what it holds and what was expected.
+        """
+        environment = os.environ if environment is None else environment
+        values: dict[str, object] = {}
+        for name, field in cls.model_fields.items():
+            text = environment.get(f"FRAUD_{name.upper()}")
+            if text is None:
+                continue
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+                try:
+                    values[name] = field.annotation.model_validate_json(text)
+                except ValidationError as error:
+                    raise _refused(f"FRAUD_{name.upper()}", error) from None
+            else:
+                values[name] = text
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise _refused("FRAUD_" + str(error.errors()[0]["loc"][0]).upper(), error) from None
+
+
+def _refused(variable: str, error: ValidationError) -> ConfigurationError:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return ConfigurationError(f"{variable}: {where}: {first['msg']} (got {first.get('input')!r}); set it right and start again")
