@@ -1,0 +1,67 @@
+"""Entry point of every processing job: ``python -m fraud.containers.process STEP --start D --end D …``.
+
+A step reads folders and writes folders; its arguments are dates and numbers, anything larger is an input file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import time
+from collections.abc import Sequence
+from datetime import date
+
+from fraud.containers.paths import JobPaths
+from fraud.containers.summary import write_text
+from fraud.errors import FraudError
+
+__all__ = ["main"]
+
+STEPS = {
+    "simulate": ("start", "end"),
+    "investigate": ("start", "end"),
+    "features": ("start", "end", "version"),
+    "collect": ("start", "end", "model_version", "alert_budget"),
+    "evaluate": (),
+    "monitor": ("start", "end", "html"),
+}
+"""Steps and the arguments that each takes; ``fraud.containers.steps.<step>.run(paths, **arguments)`` does the work."""
+
+
+def _parser() -> argparse.ArgumentParser:
+    types = {"start": date.fromisoformat, "end": date.fromisoformat, "model_version": int, "alert_budget": int}
+    parser = argparse.ArgumentParser(prog="process", description=__doc__)
+    steps = parser.add_subparsers(dest="step", required=True)
+    for step, arguments in STEPS.items():
+        sub = steps.add_parser(step)
+        for name in arguments:
+            sub.add_argument(f"--{name.replace('_', '-')}", dest=name, type=types.get(name, str), required=True)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one step; return its exit code (0, or the error's own).
+
+    An error that the input is to blame for is one line on standard error and in the message file; any other keeps its
+    traceback, for it is a bug.
+    """
+    arguments = vars(_parser().parse_args(argv))
+    step = arguments.pop("step")
+    paths = JobPaths.from_environment()
+    began = time.monotonic()
+    try:
+        importlib.import_module(f"fraud.containers.steps.{step}").run(paths, **arguments)
+    except FraudError as error:
+        write_text(paths.message, str(error))
+        print(f"{step}: {error}", file=sys.stderr, flush=True)  # noqa: T201
+        return error.exit_code
+    except Exception as error:
+        write_text(paths.message, f"{step}: internal error: {type(error).__name__}: {error}")
+        raise
+    print(f"{step}: done in {time.monotonic() - began:.1f} s", flush=True)  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
