@@ -1,0 +1,132 @@
+"""SQL of the warehouse: ``tables/`` one table a file, ``queries/`` one query a file, and how days are loaded.
+
+The Redshift Data API binds no parameters in batches, in ``COPY`` and in ``UNLOAD``. What goes into the text is therefore
+typed here: dates, whole numbers, ``s3://`` URIs, and names that this package itself declares.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from importlib.resources import files
+from string import Template
+
+from fraud.errors import ConfigurationError
+
+__all__ = ["copy", "create_schema", "load_days", "load_entities", "query", "unload"]
+
+_DATE_COLUMN = {
+    "transactions": "tx_date",
+    "features": "tx_date",
+    "predictions": "tx_date",
+    "alerts": "alert_date",
+    "drift_metrics": "report_date",
+    "performance": "report_date",
+    "decisions": "decision_date",
+}
+_S3_URI = re.compile(r"s3://[A-Za-z0-9.\-]+/[A-Za-z0-9._=/+\-]*")
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def create_schema() -> list[str]:
+    """Return the statements that create every table and view; running them again changes nothing."""
+    folder = files("fraud.warehouse") / "tables"
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    views_last = sorted(names, key=lambda name: (name == "labels.sql", name))
+    return [_without_comments((folder / name).read_text("utf-8")).rstrip().rstrip(";") for name in views_last]
+
+
+def query(name: str, **values: date | int | Sequence[str] | str) -> str:
+    """Return ``queries/<name>.sql`` with its placeholders filled.
+
+    Parameters
+    ----------
+    name
+        Name of the file without ``.sql``.
+    **values
+        Dates (quoted), whole numbers, sequences of column names (joined as ``f.<name>``), or the text of another query.
+
+    Raises
+    ------
+    ConfigurationError
+        When a placeholder has no value or a column name is not one.
+    """
+    text = _without_comments((files("fraud.warehouse") / "queries" / f"{name}.sql").read_text("utf-8")).strip()
+    try:
+        return Template(text).substitute({key: _literal(value) for key, value in values.items()})
+    except KeyError as error:
+        raise ConfigurationError(f"queries/{name}.sql: placeholder {error} has no value; pass it to query()") from None
+
+
+def copy(table: str, manifest_uri: str) -> str:
+    """Return the ``COPY`` of the Parquet files that a manifest names into a table."""
+    return f"COPY {table} FROM '{_uri(manifest_uri)}' IAM_ROLE DEFAULT FORMAT AS PARQUET MANIFEST"
+
+
+def load_days(table: str, start: date, end: date, manifest_uri: str, source: str | None = None) -> list[str]:
+    """Return the statements that replace a table's rows of some days; run as one batch they are one transaction.
+
+    Parameters
+    ----------
+    table
+        Table of the schema ``fraud``.
+    start, end
+        First and last day, both included.
+    manifest_uri
+        Redshift manifest of the days' files.
+    source
+        For ``label_deliveries``: whose labels, of those days on which they became known.
+    """
+    if table == "label_deliveries":
+        if source not in ("chargeback", "investigation"):
+            raise ConfigurationError(f"labels come from 'chargeback' or 'investigation', not {source!r}")
+        condition = f"source = '{source}' AND known_at >= '{start}' AND known_at < DATEADD(day, 1, '{end}'::DATE)"
+    else:
+        condition = f"{_DATE_COLUMN[table]} BETWEEN '{start}' AND '{end}'"
+    return [f"DELETE FROM fraud.{table} WHERE {condition}", copy(f"fraud.{table}", manifest_uri)]
+
+
+def load_entities(table: str, key: str, manifest_uri: str) -> list[str]:
+    """Return the statements that replace the delivered customers or terminals and keep all others."""
+    stage = f"stage_{table}"
+    return [
+        f"CREATE TEMP TABLE {stage} (LIKE fraud.{table})",
+        copy(stage, manifest_uri),
+        f"DELETE FROM fraud.{table} USING {stage} WHERE fraud.{table}.{key} = {stage}.{key}",
+        f"INSERT INTO fraud.{table} SELECT * FROM {stage}",
+        f"DROP TABLE {stage}",
+    ]
+
+
+def unload(select: str, prefix_uri: str, file_format: str) -> str:
+    """Return the ``UNLOAD`` of a query into files below a prefix, replacing what lies there.
+
+    One file in the query's order (``PARALLEL OFF``): the same rows give the same bytes.
+    """
+    options = {"csv": "FORMAT AS CSV EXTENSION 'csv'", "parquet": "FORMAT AS PARQUET"}[file_format]
+    quoted = select.replace("'", "''")
+    return f"UNLOAD ('{quoted}') TO '{_uri(prefix_uri)}' IAM_ROLE DEFAULT {options} PARALLEL OFF CLEANPATH"
+
+
+def _without_comments(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
+
+
+def _uri(text: str) -> str:
+    if not _S3_URI.fullmatch(text):
+        raise ConfigurationError(f"{text!r} is not an S3 URI that may stand in SQL; expected s3://bucket/key of plain characters")
+    return text
+
+
+def _literal(value: date | int | Sequence[str] | str) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, date):
+        return f"'{value}'"
+    if isinstance(value, int):
+        return str(value)
+    for name in value:
+        if not _NAME.fullmatch(name):
+            raise ConfigurationError(f"{name!r} is not a column name")
+    return ", ".join(f"f.{name}" for name in value)
