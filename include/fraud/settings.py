@@ -71,10 +71,14 @@ class DriftThresholds(_Block):
 class Settings(_Block):
     """One deployment."""
 
-    environment: str = Field("local", pattern=r"^[a-z][a-z0-9-]{1,15}$", description="prefix of every name in the account")
+    environment: str = Field(
+        "local", pattern=r"^[a-z][a-z0-9-]{1,15}$", description="prefix of every name in the account"
+    )
     bucket: str = Field("fraud-local", min_length=3)
     prefix: str = ""
-    world: str = Field("demo", description="named world that the simulator plays; 'delivery' when real files arrive instead")
+    world: str = Field(
+        "demo", description="named world that the simulator plays; 'delivery' when real files arrive instead"
+    )
     first_day: date = Field(date(2026, 1, 1), description="first day of the daily schedule")
     feature_version: Literal["v1", "v2"] = "v1"
     feature_engine: Literal["sagemaker", "emr"] = "sagemaker"
@@ -93,10 +97,14 @@ class Settings(_Block):
     deferrable: bool = True
     poll_seconds: int = Field(30, ge=1, le=3600)
     max_active_runs: int = Field(4, ge=1, le=32)
+    retries: int = Field(2, ge=0, le=10)
+    retry_delay_seconds: int = Field(60, ge=0)
     scoring_wait_hours: float = Field(12, gt=0, description="how long scoring waits for the day before")
 
     alert_budget: int = Field(100, ge=1, description="cards that the investigators can look at in a day")
-    compromised_days: int = Field(28, ge=0, description="a card is compromised this long after a fraud label became known")
+    compromised_days: int = Field(
+        28, ge=0, description="a card is compromised this long after a fraud label became known"
+    )
     label_delay_days: int = Field(7, ge=0)
     drift_retrain: Literal["now", "when_labelled"] = "when_labelled"
     training: TrainingDefaults = TrainingDefaults()
@@ -139,4 +147,6 @@ class Settings(_Block):
 def _refused(variable: str, error: ValidationError) -> ConfigurationError:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    return ConfigurationError(f"{variable}: {where}: {first['msg']} (got {first.get('input')!r}); set it right and start again")
+    return ConfigurationError(
+        f"{variable}: {where}: {first['msg']} (got {first.get('input')!r}); set it right and start again"
+    )

@@ -1,4 +1,4 @@
-"""What a job says about the outputs that it wrote for a day, for the task after it to check and keep in the manifest."""
+"""What a job says about the outputs that it wrote for a day: the task after it checks and keeps it in the manifest."""
 
 from __future__ import annotations
 

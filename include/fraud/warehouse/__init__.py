@@ -14,7 +14,7 @@ from string import Template
 
 from fraud.errors import ConfigurationError
 
-__all__ = ["copy", "create_schema", "load_days", "load_entities", "query", "unload"]
+__all__ = ["copy", "create_schema", "load_days", "load_entities", "load_run", "query", "unload"]
 
 _DATE_COLUMN = {
     "transactions": "tx_date",
@@ -26,6 +26,7 @@ _DATE_COLUMN = {
     "decisions": "decision_date",
 }
 _S3_URI = re.compile(r"s3://[A-Za-z0-9.\-]+/[A-Za-z0-9._=/+\-]*")
+_RUN = re.compile(r"[A-Za-z0-9-]+")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -87,6 +88,16 @@ def load_days(table: str, start: date, end: date, manifest_uri: str, source: str
     return [f"DELETE FROM fraud.{table} WHERE {condition}", copy(f"fraud.{table}", manifest_uri)]
 
 
+def load_run(table: str, run_id: str, csv_uri: str) -> list[str]:
+    """Return the statements that replace what one run left in a table by the rows of a CSV file."""
+    if not _RUN.fullmatch(run_id):
+        raise ConfigurationError(f"{run_id!r} is not a run name that may stand in SQL; expected letters, digits and -")
+    return [
+        f"DELETE FROM fraud.{table} WHERE run_id = '{run_id}'",
+        f"COPY fraud.{table} FROM '{_uri(csv_uri)}' IAM_ROLE DEFAULT FORMAT AS CSV",
+    ]
+
+
 def load_entities(table: str, key: str, manifest_uri: str) -> list[str]:
     """Return the statements that replace the delivered customers or terminals and keep all others."""
     stage = f"stage_{table}"
@@ -115,7 +126,9 @@ def _without_comments(text: str) -> str:
 
 def _uri(text: str) -> str:
     if not _S3_URI.fullmatch(text):
-        raise ConfigurationError(f"{text!r} is not an S3 URI that may stand in SQL; expected s3://bucket/key of plain characters")
+        raise ConfigurationError(
+            f"{text!r} is not an S3 URI that may stand in SQL; expected s3://bucket/key of plain characters"
+        )
     return text
 
 

@@ -1,0 +1,177 @@
+"""A day is the unit of truth: every step's output for a day is a set of files and one manifest, written last.
+
+A manifest says what was written (rows, sizes, digests), from what (the manifests it came from, by digest) and how
+(settings). It holds no clock time: the same inputs give the same manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+from fraud import layout
+from fraud.errors import ConflictError, DataError, MissingInputError
+from fraud.orchestration.objects import Objects
+
+__all__ = ["Manifest", "copy_manifest", "days_between", "digest", "input_manifest", "read_days", "record_day"]
+
+
+ONE_DAY = timedelta(days=1)
+
+
+class Manifest(NamedTuple):
+    """A manifest as read: its key, the digest of its text, its content."""
+
+    key: str
+    digest: str
+    content: dict[str, Any]
+
+    def files(self, prefix: str, source: str = "") -> list[str]:
+        """Return the keys of the day's files below a prefix, relative to it."""
+        return [key[len(prefix) :] for key in sorted(self.content["files"]) if key.startswith(prefix) and source in key]
+
+
+def days_between(start: date, end: date) -> list[date]:
+    """Return the days from start to end, both included."""
+    return [start + timedelta(days=offset) for offset in range((end - start).days + 1)]
+
+
+def digest(text: str) -> str:
+    """Return the SHA-256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_days(objects: Objects, step: str, days: Iterable[date], purpose: str) -> list[Manifest]:
+    """Return a step's manifests of some days.
+
+    Raises
+    ------
+    MissingInputError
+        Naming the first day that the step has not written.
+    """
+    manifests = []
+    for day in days:
+        key = layout.manifest(step, day)
+        text = objects.read_text(key)
+        if text is None:
+            raise MissingInputError(
+                f"{purpose} needs {step} of {day}, which is missing ({key}); "
+                f"run fraud_history with step '{step}' over that day first"
+            )
+        manifests.append(Manifest(key, digest(text), json.loads(text)))
+    return manifests
+
+
+def record_day(
+    objects: Objects,
+    step: str,
+    day: date,
+    summary_key: str,
+    roots: Mapping[str, str],
+    inputs: Iterable[Manifest],
+    settings: Mapping[str, Any],
+    world: str,
+) -> dict[str, Any]:
+    """Check a day's outputs against what the job said about them and write the day's manifest.
+
+    Parameters
+    ----------
+    objects
+        The deployment's bucket.
+    step, day
+        What was done and for which day.
+    summary_key
+        Object in which the job described its outputs (``fraud.containers.summary``).
+    roots
+        Key prefix of each of the job's outputs.
+    inputs
+        The manifests that the outputs come from.
+    settings
+        The settings that the outputs depend on.
+    world
+        Content hash of the world that the day belongs to.
+
+    Raises
+    ------
+    DataError
+        When an output is missing or has another size than the job wrote.
+    ConflictError
+        When the day was written for another world.
+    """
+    summary = objects.read_json(summary_key)
+    if summary is None:
+        raise MissingInputError(
+            f"the job of step {step} left no summary for {day} ({summary_key}); look at the job's log"
+        )
+    files = {}
+    for relative, described in summary["files"].items():
+        output, _, rest = relative.partition("/")
+        key = f"{roots[output]}{rest}"
+        size = objects.size(key)
+        if size != described["bytes"]:
+            found = "is missing" if size is None else f"has {size} bytes"
+            raise DataError(
+                f"{key} {found} where the job wrote {described['bytes']} bytes; clear the job's task to write it again"
+            )
+        files[key] = described
+    manifest = {
+        "step": step,
+        "date": str(day),
+        "world": world,
+        "rows": summary["rows"],
+        "files": files,
+        "inputs": {manifest.key: manifest.digest for manifest in inputs},
+        "settings": dict(settings),
+        **{key: value for key, value in summary.items() if key not in ("date", "rows", "files")},
+    }
+    before = objects.read_json(layout.manifest(step, day))
+    if before is not None and before["world"] != world:
+        raise ConflictError(
+            f"{layout.manifest(step, day)} belongs to world {before['world'][:12]}, not {world[:12]}; "
+            "use another prefix for another world"
+        )
+    objects.write_json(layout.manifest(step, day), manifest)
+    return manifest
+
+
+def copy_manifest(objects: Objects, key: str, manifests: Iterable[Mapping[str, Any]], prefix: str) -> str:
+    """Write the manifest of a ``COPY`` of those files of some days that lie below a prefix; return its URI.
+
+    Raises
+    ------
+    DataError
+        When there is no such file, since Redshift refuses an empty manifest.
+    """
+    entries = [
+        {
+            "url": objects.layout.uri(file),
+            "mandatory": True,
+            "meta": {"content_length": described["bytes"]},
+        }
+        for manifest in manifests
+        for file, described in sorted(manifest["files"].items())
+        if file.startswith(prefix) and file.endswith(".parquet")
+    ]
+    if not entries:
+        raise DataError(f"no file below {prefix} to load; the step wrote none for these days")
+    objects.write_json(key, {"entries": entries})
+    return objects.layout.uri(key)
+
+
+def input_manifest(objects: Objects, key: str, root: str, relative: Iterable[str]) -> str:
+    """Write the manifest of a SageMaker input (``S3DataType: ManifestFile``) and return its URI.
+
+    Parameters
+    ----------
+    objects, key
+        Where the manifest goes.
+    root
+        Key prefix that the container's folder stands for.
+    relative
+        Keys of the files, relative to the root.
+    """
+    objects.write_json(key, [{"prefix": objects.layout.uri(root)}, *relative])
+    return objects.layout.uri(key)

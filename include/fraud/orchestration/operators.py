@@ -1,0 +1,116 @@
+"""Stock operators and sensors with this deployment's settings: nothing is subclassed."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, ParamSpec, TypeVar
+
+from airflow.providers.amazon.aws.notifications.sns import SnsNotifier
+from airflow.providers.amazon.aws.operators.redshift_data import RedshiftDataOperator
+from airflow.providers.amazon.aws.operators.sagemaker import (
+    SageMakerProcessingOperator,
+    SageMakerTrainingOperator,
+    SageMakerTransformOperator,
+)
+from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
+from airflow.sdk.exceptions import AirflowFailException
+
+from fraud.errors import FraudError
+from fraud.settings import Settings
+
+__all__ = ["Operators", "default_args", "fail_fast"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_JOB_HOURS = 2
+
+
+def default_args(settings: Settings) -> dict[str, Any]:
+    """Return what every task of every DAG has: owner, retries, time-out, and who hears of a failure."""
+    arguments: dict[str, Any] = {
+        "owner": "fraud",
+        "retries": settings.retries,
+        "retry_delay": timedelta(seconds=settings.retry_delay_seconds),
+        "execution_timeout": timedelta(hours=_JOB_HOURS),
+    }
+    if settings.notifications_topic_arn:
+        arguments["on_failure_callback"] = SnsNotifier(
+            target_arn=settings.notifications_topic_arn,
+            subject="{{ dag.dag_id }} {{ ti.task_id }} failed",
+            message="{{ dag.dag_id }}, run {{ run_id }}, task {{ ti.task_id }}: {{ exception }}",
+        )
+    return arguments
+
+
+def fail_fast(function: Callable[P, R]) -> Callable[P, R]:
+    """Fail a task for good on a :class:`FraudError`: what the input is to blame for, a retry does not mend."""
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except FraudError as error:
+            raise AirflowFailException(str(error)) from None
+
+    return run
+
+
+class Operators:
+    """Builds the operators of one deployment."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._job = {
+            "deferrable": settings.deferrable,
+            "check_interval": settings.poll_seconds,
+            "max_attempts": _JOB_HOURS * 3600 // settings.poll_seconds,
+        }
+
+    def process(self, task_id: str, config: Any, **kwargs: Any) -> SageMakerProcessingOperator:
+        """Run a processing job."""
+        return SageMakerProcessingOperator(task_id=task_id, config=config, print_log=False, **self._job, **kwargs)
+
+    def process_each(self, task_id: str, configs: Any, label: str, **kwargs: Any) -> Any:
+        """Run a processing job for each configuration; ``label`` is the template that names the mapped task."""
+        return SageMakerProcessingOperator.partial(
+            task_id=task_id, print_log=False, map_index_template=label, **self._job, **kwargs
+        ).expand(config=configs)
+
+    def transform_each(self, task_id: str, configs: Any, label: str) -> Any:
+        """Run a batch transform for each configuration."""
+        return SageMakerTransformOperator.partial(task_id=task_id, map_index_template=label, **self._job).expand(
+            config=configs
+        )
+
+    def train_each(self, task_id: str, configs: Any, label: str) -> Any:
+        """Run a training job for each configuration."""
+        return SageMakerTrainingOperator.partial(
+            task_id=task_id, print_log=False, map_index_template=label, **self._job
+        ).expand(config=configs)
+
+    def sql(self, task_id: str, sql: Any, **kwargs: Any) -> RedshiftDataOperator:
+        """Run statements on the warehouse; a list of them is one transaction."""
+        return RedshiftDataOperator(
+            task_id=task_id,
+            sql=sql,
+            database=self.settings.redshift_database,
+            workgroup_name=self.settings.redshift_workgroup,
+            poll_interval=self.settings.poll_seconds,
+            deferrable=self.settings.deferrable,
+            **kwargs,
+        )
+
+    def wait_for(self, task_id: str, keys: Any, **kwargs: Any) -> S3KeySensor:
+        """Wait, deferred, for objects of the deployment's bucket."""
+        return S3KeySensor(
+            task_id=task_id,
+            bucket_name=self.settings.bucket,
+            bucket_key=keys,
+            deferrable=True,
+            poke_interval=self.settings.poll_seconds,
+            timeout=self.settings.scoring_wait_hours * 3600,
+            **kwargs,
+        )

@@ -1,0 +1,339 @@
+"""What the tasks between the operators do: plan a job, or check and record what it wrote.
+
+Each ``plan_*`` returns a job configuration; each ``record_*`` checks the outputs, writes the days' manifests and returns
+the SQL that loads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from itertools import groupby
+from typing import Any
+
+from fraud import layout, warehouse
+from fraud.errors import ConflictError
+from fraud.features.catalogue import LOOK_BACK_DAYS
+from fraud.orchestration import jobs, manifests
+from fraud.orchestration.manifests import Manifest, read_days
+from fraud.orchestration.objects import Objects
+from fraud.orchestration.registry import Package, champion_of
+from fraud.orchestration.requests import read_world, step_days
+from fraud.settings import Settings
+from fraud.simulator.worlds import World
+
+__all__ = [
+    "Stage",
+    "choose_champions",
+    "plan_collection",
+    "plan_features",
+    "plan_investigation",
+    "plan_transactions",
+    "record_features",
+    "record_investigation",
+    "record_scores",
+    "record_transactions",
+    "store_world",
+]
+
+Request = Mapping[str, Any]
+
+
+def store_world(objects: Objects, request: Request) -> str:
+    """Store the anchored world once; refuse another one in the same prefix."""
+    wanted = World.from_json(request["world"])
+    stored = objects.read_text(layout.world())
+    if stored is None:
+        objects.write_text(layout.world(), wanted.to_json())
+    elif World.from_json(stored).content_hash != wanted.content_hash:
+        raise ConflictError(
+            f"{layout.world()} holds world {World.from_json(stored).name!r} as anchored before; "
+            "a prefix holds one world: use another prefix"
+        )
+    return wanted.content_hash
+
+
+def plan_transactions(settings: Settings, request: Request, attempt: int) -> dict[str, Any]:
+    """Plan the job that delivers the days' transactions and the labels that became known."""
+    days = step_days(request, "transactions")
+    uri = settings.layout.uri
+    return jobs.processing_job(
+        settings,
+        jobs.job_name(settings, f"transactions-{days[-1]}", request["run"], attempt),
+        ["simulate", "--start", str(days[0]), "--end", str(days[-1])],
+        [jobs.Input("world", uri("world/"))],
+        {
+            "transactions": uri("raw/transactions/"),
+            "labels": uri("raw/labels/"),
+            "customers": uri("raw/customers/"),
+            "terminals": uri("raw/terminals/"),
+            "truth": uri("truth/"),
+            "summary": uri("summaries/transactions/"),
+        },
+    )
+
+
+def record_transactions(settings: Settings, objects: Objects, request: Request) -> list[str]:
+    """Record the delivered days; return the SQL that loads transactions, labels, customers and terminals."""
+    days = step_days(request, "transactions")
+    world = read_world(objects)
+    roots = {
+        "transactions": "raw/transactions/",
+        "labels": "raw/labels/",
+        "customers": "raw/customers/",
+        "terminals": "raw/terminals/",
+        "truth": "truth/",
+    }
+    recorded = [
+        manifests.record_day(
+            objects,
+            "transactions",
+            day,
+            layout.summary("transactions", day),
+            roots,
+            [],
+            {"world": world.name},
+            world.content_hash,
+        )
+        for day in days
+    ]
+    stage = Stage(objects, request)
+    statements = warehouse.load_days(
+        "transactions", days[0], days[-1], stage.copy("transactions", recorded, "raw/transactions/")
+    )
+    if stage.has(recorded, "raw/labels/"):
+        labels = stage.copy("labels", recorded, "raw/labels/")
+        statements += warehouse.load_days("label_deliveries", days[0], days[-1], labels, "chargeback")
+    for table, key in (("customers", "customer_id"), ("terminals", "terminal_id")):
+        if stage.has(recorded, f"raw/{table}/"):
+            statements += warehouse.load_entities(table, key, stage.copy(table, recorded, f"raw/{table}/"))
+    return statements
+
+
+def plan_features(settings: Settings, objects: Objects, request: Request, attempt: int) -> dict[str, Any]:
+    """Plan the job that computes the days' features from their look-back and themselves."""
+    days = step_days(request, "features")
+    raw = _raw_days(objects, days)
+    stage = Stage(objects, request)
+    uri = settings.layout.uri
+    return jobs.processing_job(
+        settings,
+        jobs.job_name(settings, f"features-{days[-1]}", request["run"], attempt),
+        ["features", "--start", str(days[0]), "--end", str(days[-1]), "--version", settings.feature_version],
+        [
+            stage.input("transactions", "raw/transactions/", raw),
+            stage.input("labels", "raw/labels/", raw, "source=chargeback"),
+        ],
+        {
+            "features": uri(f"features/version={settings.feature_version}/"),
+            "scoring": uri("scoring/input/"),
+            "summary": uri("summaries/features/"),
+        },
+    )
+
+
+def record_features(settings: Settings, objects: Objects, request: Request) -> list[str]:
+    """Record the days' features; return the SQL that loads them."""
+    days = step_days(request, "features")
+    raw = {manifest.content["date"]: manifest for manifest in _raw_days(objects, days)}
+    root = f"features/version={settings.feature_version}/"
+    recorded = []
+    for day in days:
+        since = str(day - timedelta(days=LOOK_BACK_DAYS))
+        inputs = [manifest for name, manifest in raw.items() if since <= name <= str(day)]
+        recorded.append(
+            manifests.record_day(
+                objects,
+                "features",
+                day,
+                layout.summary("features", day),
+                {"features": root, "scoring": "scoring/input/"},
+                inputs,
+                {"feature_version": settings.feature_version},
+                inputs[-1].content["world"],
+            )  # fmt: skip
+        )
+    copy = Stage(objects, request).copy("features", recorded, root)
+    return warehouse.load_days("features", days[0], days[-1], copy)
+
+
+def choose_champions(
+    settings: Settings, objects: Objects, packages: Sequence[Package], request: Request, attempt: int
+) -> list[dict[str, Any]]:
+    """Choose who scores the days: one segment, with its transform, for each run of days of one model version.
+
+    A scored day keeps the version in its manifest; the request may name another.
+    """
+    days = step_days(request, "scoring")
+    inputs = {manifest.content["date"]: manifest for manifest in read_days(objects, "features", days, "scoring")}
+    by_version = {package.version: package for package in packages}
+
+    def version_of(day: date) -> int:
+        if request["model_version"] is not None:
+            return int(request["model_version"])
+        scored = objects.read_json(layout.manifest("scoring", day))
+        return int(scored["model_version"]) if scored else champion_of(day, packages).version
+
+    stage = Stage(objects, request)
+    segments = []
+    for number, (version, group) in enumerate(groupby(days, key=version_of)):
+        part = list(group)
+        package = by_version[version]
+        _check_feature_version(settings, package)
+        name = jobs.job_name(settings, f"score-{part[-1]}-{number}", request["run"], attempt)
+        output = f"staging/{request['run']}/transform/{number}/"
+        manifest = stage.input(f"scoring-{number}", "scoring/input/", [inputs[str(day)] for day in part])
+        segments.append(
+            {
+                "start": str(part[0]),
+                "end": str(part[-1]),
+                "version": version,
+                "model_data": package.model_data,
+                "output": output,
+                "transform": jobs.transform_job(settings, name, package.arn, manifest.uri, settings.layout.uri(output)),
+            }
+        )
+    return segments
+
+
+def plan_collection(
+    settings: Settings, objects: Objects, request: Request, segments: Sequence[Mapping[str, Any]], attempt: int
+) -> list[dict[str, Any]]:
+    """Plan the jobs, one a segment, that turn the transforms' outputs into predictions, alerts and their reasons."""
+    uri = settings.layout.uri
+    stage = Stage(objects, request)
+    compromised = stage.unloaded("compromised")
+    configurations = []
+    for number, segment in enumerate(segments):
+        days = manifests.days_between(date.fromisoformat(segment["start"]), date.fromisoformat(segment["end"]))
+        features = read_days(objects, "features", days, "scoring")
+        raw = read_days(objects, "transactions", days, "scoring")
+        configurations.append(
+            jobs.processing_job(
+                settings,
+                jobs.job_name(settings, f"collect-{segment['end']}-{number}", request["run"], attempt),
+                [
+                    "collect",
+                    "--start",
+                    segment["start"],
+                    "--end",
+                    segment["end"],
+                    "--model-version",
+                    str(segment["version"]),
+                    "--alert-budget",
+                    str(settings.alert_budget),
+                ],
+                [
+                    jobs.Input("transform", uri(segment["output"])),
+                    stage.input(
+                        f"features-{number}", f"features/version={settings.feature_version}/", features, name="features"
+                    ),
+                    stage.input(f"transactions-{number}", "raw/transactions/", raw, name="transactions"),
+                    jobs.Input("model", segment["model_data"]),
+                    *compromised,
+                ],
+                {
+                    "predictions": uri("predictions/"),
+                    "alerts": uri("alerts/"),
+                    "summary": uri("summaries/scoring/"),
+                },
+            )  # fmt: skip
+        )
+    return configurations
+
+
+def record_scores(settings: Settings, objects: Objects, request: Request) -> list[str]:
+    """Record the days' predictions and alerts; return the SQL that loads them."""
+    days = step_days(request, "scoring")
+    features = read_days(objects, "features", days, "scoring")
+    recorded = [
+        manifests.record_day(
+            objects, "scoring", day, layout.summary("scoring", day),
+            {"predictions": "predictions/", "alerts": "alerts/"}, [manifest],
+            {"alert_budget": settings.alert_budget, "compromised_days": settings.compromised_days},
+            manifest.content["world"],
+        )
+        for day, manifest in zip(days, features, strict=True)
+    ]  # fmt: skip
+    stage = Stage(objects, request)
+    statements = warehouse.load_days(
+        "predictions", days[0], days[-1], stage.copy("predictions", recorded, "predictions/")
+    )
+    statements += warehouse.load_days("alerts", days[0], days[-1], stage.copy("alerts", recorded, "alerts/"))
+    return statements
+
+
+def plan_investigation(settings: Settings, objects: Objects, request: Request, attempt: int) -> dict[str, Any]:
+    """Plan the job that plays the investigators: labels for the transactions of the alerted cards, known the next day."""
+    days = step_days(request, "scoring")
+    uri = settings.layout.uri
+    scored = read_days(objects, "scoring", days, "the investigation")
+    return jobs.processing_job(
+        settings,
+        jobs.job_name(settings, f"investigate-{days[-1]}", request["run"], attempt),
+        ["investigate", "--start", str(days[0]), "--end", str(days[-1])],
+        [jobs.Input("world", uri("world/")), Stage(objects, request).input("alerts", "alerts/", scored)],
+        {"labels": uri("raw/labels/"), "summary": uri("summaries/investigation/")},
+    )
+
+
+def record_investigation(objects: Objects, request: Request) -> list[str]:
+    """Record what the investigators found; return the SQL that loads their labels."""
+    days = step_days(request, "scoring")
+    scored = read_days(objects, "scoring", days, "the investigation")
+    recorded = [
+        manifests.record_day(
+            objects, "investigation", day, layout.summary("investigation", day), {"labels": "raw/labels/"}, [manifest], {},
+            manifest.content["world"],
+        )
+        for day, manifest in zip(days, scored, strict=True)
+    ]  # fmt: skip
+    known = [day + timedelta(days=1) for day in (days[0], days[-1])]
+    copy = Stage(objects, request).copy("investigation", recorded, "raw/labels/")
+    return warehouse.load_days("label_deliveries", known[0], known[1], copy, "investigation")
+
+
+def _raw_days(objects: Objects, days: Sequence[date]) -> list[Manifest]:
+    world = read_world(objects)
+    first = max(world.start, days[0] - timedelta(days=LOOK_BACK_DAYS))
+    return read_days(
+        objects, "transactions", manifests.days_between(first, days[-1]), f"features of {days[0]} to {days[-1]}"
+    )
+
+
+def _check_feature_version(settings: Settings, package: Package) -> None:
+    trained_on = package.metadata.get("feature_version")
+    if trained_on != settings.feature_version:
+        raise ConflictError(
+            f"model version {package.version} was trained on features {trained_on!r}, this deployment computes "
+            f"{settings.feature_version!r}; train again, or set FRAUD_FEATURE_VERSION back"
+        )
+
+
+class Stage:
+    """What a run stages below its own folder for jobs and loads to read."""
+
+    def __init__(self, objects: Objects, request: Request) -> None:
+        self.objects = objects
+        self.folder = f"staging/{request['run']}/"
+
+    def input(
+        self, key: str, root: str, days: Sequence[Manifest], source: str = "", *, name: str | None = None
+    ) -> jobs.Input:
+        """Stage the list of the days' files below a root as an input folder of the container."""
+        files = [file for manifest in days for file in manifest.files(root, source)]
+        uri = manifests.input_manifest(self.objects, f"{self.folder}inputs/{key}.json", root, files)
+        return jobs.Input(name or key, uri, manifest=True)
+
+    def copy(self, key: str, recorded: Sequence[Mapping[str, Any]], prefix: str) -> str:
+        """Stage the manifest of a COPY of the days' files below a prefix."""
+        return manifests.copy_manifest(self.objects, f"{self.folder}copy/{key}.json", recorded, prefix)
+
+    def has(self, recorded: Sequence[Mapping[str, Any]], prefix: str) -> bool:
+        """Tell whether the days have files below a prefix."""
+        return any(key.startswith(prefix) for manifest in recorded for key in manifest["files"])
+
+    def unloaded(self, name: str) -> list[jobs.Input]:
+        """Return the input of what was unloaded; none when the query had no rows and left no file."""
+        found = self.objects.list(f"{self.folder}{name}/")
+        return [jobs.Input(name, self.objects.layout.uri(f"{self.folder}{name}/"))] if found else []

@@ -1,0 +1,284 @@
+"""What a run is asked to do: worked out and checked by the first task, before any job starts.
+
+A request is plain data, so that it travels by XCom: the range of days of each step, the training asked for, whether the
+run may act on what it sees, and the run's own folder for what it stages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from fraud import layout, warehouse
+from fraud.errors import ConfigurationError, MissingInputError
+from fraud.features.catalogue import LOOK_BACK_DAYS
+from fraud.models.candidates import training_hyperparameters
+from fraud.orchestration.manifests import days_between, read_days
+from fraud.orchestration.objects import Objects
+from fraud.orchestration.registry import Package, champion_of
+from fraud.settings import Settings
+from fraud.simulator.worlds import World, anchor, load_world
+
+__all__ = [
+    "HISTORY_STEPS",
+    "daily_request",
+    "history_request",
+    "read_world",
+    "run_folder",
+    "step_days",
+    "training_request",
+]
+
+HISTORY_STEPS = ("prepare", "transactions", "features", "train", "scoring", "drift")
+"""Steps of ``fraud_history``, in the order in which they run."""
+
+
+def read_world(objects: Objects) -> World:
+    """Return the anchored world of this deployment.
+
+    Raises
+    ------
+    MissingInputError
+        When the deployment was never bootstrapped.
+    """
+    text = objects.read_text(layout.world())
+    if text is None:
+        raise MissingInputError(f"no world is stored ({layout.world()}); run fraud_history with step 'prepare' first")
+    return World.from_json(text)
+
+
+def step_days(request: Mapping[str, Any], step: str) -> list[date]:
+    """Return the days that a step works on; none when the step was not asked for."""
+    bounds = request["days"].get(step)
+    return days_between(*map(date.fromisoformat, bounds)) if bounds else []
+
+
+def daily_request(
+    settings: Settings, objects: Objects, packages: Sequence[Package], day: date, run_id: str
+) -> dict[str, Any]:
+    """Return the request of one day of the schedule.
+
+    Days before ``first_day`` must be there already; later ones come from this DAG's own earlier runs, which the groups
+    wait for.
+
+    Raises
+    ------
+    ConfigurationError
+        When the day lies before the world begins.
+    MissingInputError
+        When a day before ``first_day`` is missing, or no champion scores the day.
+    """
+    world = read_world(objects)
+    _within(world, day, day)
+    history = [d for d in _look_back(world, day) if d < settings.first_day]
+    read_days(objects, "transactions", history, f"the daily run of {day}")
+    if day == settings.first_day:
+        read_days(objects, "drift", [day - timedelta(days=1)], f"the daily run of {day}")
+    champion_of(day, packages)
+    bounds = [str(day), str(day)]
+    key = settings.layout.key
+    scheduled = [d for d in days_between(settings.first_day, day) if (day - d).days <= LOOK_BACK_DAYS]
+    return {
+        **_request(settings, run_id, dict.fromkeys(layout.STEPS, bounds), act=True),
+        "wait_features": [key(layout.manifest("transactions", d)) for d in scheduled],
+        "wait_scoring": [key(layout.manifest("drift", day - timedelta(days=1)))],
+    }
+
+
+def history_request(
+    settings: Settings, objects: Objects, packages: Sequence[Package], params: Mapping[str, Any], run_id: str
+) -> dict[str, Any]:
+    """Return the request of a range of days.
+
+    Without dates the range is the bootstrap: everything before ``first_day``, with the first champion trained as of the
+    day that the world names, and scores and metrics from that day on.
+
+    Raises
+    ------
+    ConfigurationError
+        When the range ends before it starts, is given by half, or leaves the world.
+    MissingInputError
+        When days that the first step builds on are missing, or nothing would score them.
+    """
+    steps = [step for step in HISTORY_STEPS if step in params["steps"]]
+    world = _world_to_run(settings, objects, params["world"], prepare="prepare" in steps)
+    train_as_of = world.date_of(world.history.train_as_of + 1)
+    last = settings.first_day - timedelta(days=1)
+    if (params["start"] is None) != (params["end"] is None):
+        raise ConfigurationError("start and end come together: give both, or neither for the whole past")
+    if params["start"] is None:
+        ranges = dict.fromkeys(("transactions", "features"), (world.start, last))
+        ranges |= dict.fromkeys(("scoring", "drift"), (train_as_of, last))
+    else:
+        start, end = date.fromisoformat(params["start"]), date.fromisoformat(params["end"])
+        if end < start:
+            raise ConfigurationError(f"the range ends on {end}, before it starts on {start}; swap the two dates")
+        ranges = dict.fromkeys(layout.STEPS, (start, end))
+    for start, end in ranges.values():
+        _within(world, start, end)
+    chosen = {step: [str(bounds[0]), str(bounds[1])] for step, bounds in ranges.items() if step in steps}
+    _check_upstream(objects, world, packages, steps, ranges, params["model_version"])
+    training = None
+    if "train" in steps:
+        training = training_request(
+            settings, world, kind="bootstrap" if not packages else "manual",
+            as_of=train_as_of if params["start"] is None else ranges["scoring"][0], run=run_folder(run_id),
+        )  # fmt: skip
+    return _request(
+        settings, run_id, chosen, act=False, training=training,
+        model_version=params["model_version"], world=world.to_json() if "prepare" in steps else None,
+    )  # fmt: skip
+
+
+def training_request(
+    settings: Settings,
+    world: World,
+    *,
+    kind: str,
+    as_of: date,
+    run: str,
+    candidates: Sequence[str] | None = None,
+    hyperparameters: Mapping[str, Mapping[str, Any]] | None = None,
+    window_days: int | None = None,
+) -> dict[str, Any]:
+    """Return the request of one training run.
+
+    Parameters
+    ----------
+    settings, world
+        The deployment and what it runs.
+    kind
+        ``bootstrap``, ``scheduled``, ``alarm`` or ``manual``: which promotion rule applies.
+    as_of
+        Labels known before this day (00:00 UTC) may be used; the model may score from this day on.
+    run
+        The run's name: its folder, and what makes a repeated registration find the first.
+    candidates
+        Names of ``fraud.models.candidates``; the settings' default otherwise.
+    hyperparameters
+        Overrides by candidate.
+    window_days
+        Labelled days to train on; the settings' default otherwise.
+
+    Raises
+    ------
+    ConfigurationError
+        For an unknown candidate or a hyperparameter out of range.
+    MissingInputError
+        When fewer than seven labelled days with full windows exist by then.
+    """
+    names = list(candidates or settings.training.candidates)
+    end = as_of - timedelta(days=1 + settings.label_delay_days)
+    filled = world.start + timedelta(days=LOOK_BACK_DAYS)
+    start = max(end - timedelta(days=(window_days or settings.training.window_days) - 1), filled)
+    if (end - start).days < 6:
+        raise MissingInputError(
+            f"training as of {as_of} finds fewer than 7 labelled days with full windows: labels reach to {end}, windows are "
+            f"full from {filled}; train as of {filled + timedelta(days=7 + settings.label_delay_days)} or later"
+        )
+    overrides = hyperparameters or {}
+    unknown = sorted(set(overrides) - set(names))
+    if unknown:
+        raise ConfigurationError(
+            f"hyperparameters are given for {unknown[0]!r}, which is not trained; candidates: {', '.join(names)}"
+        )
+    return {
+        "run": run,
+        "kind": kind,
+        "as_of": str(as_of),
+        "start": str(start),
+        "end": str(end),
+        "candidates": {
+            name: training_hyperparameters(
+                name, overrides.get(name, {}), seed=settings.training.seed, feature_version=settings.feature_version
+            )
+            for name in names
+        },
+    }
+
+
+def _request(
+    settings: Settings,
+    run_id: str,
+    days: Mapping[str, Sequence[str]],
+    *,
+    act: bool,
+    training: Mapping[str, Any] | None = None,
+    model_version: int | None = None,
+    world: str | None = None,
+) -> dict[str, Any]:
+    run = run_folder(run_id)
+    staging = settings.layout.uri(f"staging/{run}/")
+    request = {
+        "run": run, "days": dict(days), "act": act, "training": training, "model_version": model_version, "world": world,
+        "unload": {},
+    }  # fmt: skip
+    if "scoring" in days:
+        start, end = map(date.fromisoformat, days["scoring"])
+        select = warehouse.query("compromised_cards", start=start, end=end, compromised_days=settings.compromised_days)
+        request["unload"]["compromised"] = warehouse.unload(select, f"{staging}compromised/", "parquet")
+    if "drift" in days:
+        start, end = map(date.fromisoformat, days["drift"])
+        select = warehouse.query(
+            "labelled_predictions", start=start, end=end,
+            trailing_days=settings.drift.ap_long_days, label_delay_days=settings.label_delay_days,
+        )  # fmt: skip
+        request["unload"]["labelled"] = warehouse.unload(select, f"{staging}labelled/", "parquet")
+    return request
+
+
+def _world_to_run(settings: Settings, objects: Objects, name: str | None, *, prepare: bool) -> World:
+    stored = objects.read_text(layout.world())
+    if stored is None and prepare:
+        return anchor(load_world(name or settings.world), settings.first_day)
+    world = read_world(objects)
+    if name and name != world.name:
+        raise ConfigurationError(
+            f"this deployment runs world {world.name!r}, not {name!r}; use another prefix for another world"
+        )
+    return world
+
+
+def _check_upstream(
+    objects: Objects,
+    world: World,
+    packages: Sequence[Package],
+    steps: Sequence[str],
+    ranges: Mapping[str, tuple[date, date]],
+    model_version: int | None,
+) -> None:
+    start, end = ranges["features"]
+    if "features" in steps:
+        built_here = days_between(*ranges["transactions"]) if "transactions" in steps else []
+        needed = [day for day in days_between(_look_back(world, start)[0], end) if day not in built_here]
+        read_days(objects, "transactions", needed, f"features of {start} to {end}")
+    start, end = ranges["scoring"]
+    if "scoring" in steps:
+        if "features" not in steps:
+            read_days(objects, "features", days_between(start, end), f"scoring of {start} to {end}")
+        if "train" not in steps:
+            champion_of(start, packages)
+        if model_version is not None and all(package.version != model_version for package in packages):
+            raise ConfigurationError(
+                f"there is no model version {model_version}; versions: {[p.version for p in packages]}"
+            )
+    if "drift" in steps and "scoring" not in steps:
+        read_days(objects, "scoring", days_between(*ranges["drift"]), f"drift of {start} to {end}")
+
+
+def _within(world: World, start: date, end: date) -> None:
+    if start < world.start:
+        raise ConfigurationError(f"{start} lies before world {world.name!r} begins on {world.start}; choose a later day than {end}"
+                                 if start == end else
+                                 f"{start} lies before world {world.name!r} begins on {world.start}; start the range there")  # fmt: skip
+
+
+def _look_back(world: World, day: date) -> list[date]:
+    return days_between(max(world.start, day - timedelta(days=LOOK_BACK_DAYS)), day - timedelta(days=1)) or [day]
+
+
+def run_folder(run_id: str) -> str:
+    """Return the name of the folder that belongs to an Airflow run: its id in plain characters."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", run_id).strip("-")
