@@ -1,0 +1,100 @@
+"""One day of a world, from nothing but the world and the day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fraud.simulator.frauds import FraudDay, commit_frauds
+from fraud.simulator.population import Population, population
+from fraud.simulator.transactions import genuine_transactions
+from fraud.simulator.worlds import MAX_IDS, World, conditions
+
+__all__ = ["DAY_IDS", "DayResult", "simulate"]
+
+DAY_IDS = 10**9
+"""A transaction's id is its day index times this, plus its position in the day."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DayResult:
+    """A day's transactions in time order (ties by customer, then terminal), and what the simulator knows of them.
+
+    Attributes
+    ----------
+    world, day
+        Whose day it is; the day's index.
+    seconds
+        Since midnight UTC.
+    customer_id, terminal_id
+        Ids.
+    cents
+        Amounts.
+    verdict
+        0 for a genuine transaction, else one more than the position of its scenario in the world.
+    """
+
+    world: World
+    day: int
+    seconds: NDArray[np.int64]
+    customer_id: NDArray[np.int64]
+    terminal_id: NDArray[np.int64]
+    cents: NDArray[np.int64]
+    verdict: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.seconds)
+
+    @property
+    def transaction_id(self) -> NDArray[np.int64]:
+        """Ids, ascending in time."""
+        return np.arange(self.day * DAY_IDS, self.day * DAY_IDS + len(self))
+
+    @property
+    def is_fraud(self) -> NDArray[np.bool_]:
+        """The truth."""
+        return self.verdict > 0
+
+
+def simulate(world: World, day: date | int) -> DayResult:
+    """Simulate one day of a world.
+
+    The result depends on nothing else: not on other days, their order, or the process.
+
+    Parameters
+    ----------
+    world
+        The world.
+    day
+        A date, or a day index counted from the world's ``start``.
+
+    Raises
+    ------
+    MissingInputError
+        When the day is before the world begins.
+    ConfigurationError
+        When no customer reaches any terminal.
+    """
+    index = world.day_index(day)
+    residents, state = population(world, index), conditions(world, index)
+    drawn = genuine_transactions(world, residents, state, index)
+    return _in_time_order(world, index, residents, commit_frauds(world, residents, state, index, drawn))
+
+
+def _in_time_order(world: World, day: int, residents: Population, victims: FraudDay) -> DayResult:
+    customer_id = residents.customers.ids[victims.customer]
+    terminal_id = residents.terminals.ids[victims.terminal]
+    cents = victims.cents.astype(np.int64)
+    # One key of 17 + 23 + 23 bits sorts several times faster than three columns.
+    key = (victims.seconds * MAX_IDS + customer_id) * MAX_IDS + terminal_id
+    order = np.argsort(key)
+    ordered = key[order]
+    if (ordered[1:] == ordered[:-1]).any():
+        # Same second, customer and terminal: without a last word the order would be the sort's own.
+        order = np.lexsort((victims.verdict, cents, key))
+    return DayResult(
+        world, day, victims.seconds[order], customer_id[order], terminal_id[order], cents[order], victims.verdict[order]
+    )
