@@ -1,0 +1,191 @@
+"""Day files of the features step: transactions and labels, read and checked.
+
+A file that does not have the promised form is refused by name, with the column and the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from fraud.errors import DataError, MissingInputError
+from fraud.features.catalogue import LOOK_BACK_DAYS
+from fraud.schema import arrow_schema
+
+__all__ = ["days_needed", "read_labels", "read_transactions"]
+
+_IDS_PER_DAY = 10**9
+
+
+def days_needed(transactions: Path, start: date, end: date) -> list[date]:
+    """Return the days that the features of some days are made of: these and their look-back, as far as the world goes.
+
+    Parameters
+    ----------
+    transactions
+        Folder of the delivered days, ``tx_date=…/*.parquet``.
+    start, end
+        First and last day whose features are wanted.
+
+    Raises
+    ------
+    MissingInputError
+        Naming the first day that should be there. Whether the world begins within the look-back is told by the
+        transaction ids, which count days from its start.
+    """
+    wanted = [start + timedelta(days=offset) for offset in range(-LOOK_BACK_DAYS, (end - start).days + 1)]
+    present = {day for day in wanted if _files(transactions / f"tx_date={day}")}
+    first = _world_start(transactions, sorted(present))
+    wanted = [day for day in wanted if day >= first]
+    for day in wanted:
+        if day not in present:
+            raise MissingInputError(
+                f"{transactions}/tx_date={day} holds no Parquet file, but the features of {start} to {end} need every "
+                f"day from {wanted[0]} on; deliver that day, then run this again"
+            )
+    return wanted
+
+
+def read_transactions(transactions: Path, days: Sequence[date]) -> pa.Table:
+    """Read the transactions of some days and check them: form, nulls, amounts, day, order.
+
+    Raises
+    ------
+    DataError
+        Naming file, column and row.
+    """
+    tables: list[pa.Table] = []
+    for day in days:
+        for file in _files(transactions / f"tx_date={day}"):
+            table = _read(file, "transactions")
+            moment_day = table["tx_datetime"].cast(pa.date32())
+            _refuse(file, table, "tx_amount", pc.less(table["tx_amount"], 0), "0 or more")
+            _refuse(file, table, "tx_date", pc.not_equal(table["tx_date"], day), f"the folder's day {day}")
+            _refuse(file, table, "tx_datetime", pc.not_equal(moment_day, day), f"a moment of {day}, UTC")
+            _check_order(file, table, tables)
+            tables.append(table)
+    return pa.concat_tables(tables)
+
+
+def read_labels(labels: Path, days: Sequence[date], transactions: pa.Table, source: str) -> pa.Table:
+    """Read the labels of one source that became known on some days and check them against the transactions.
+
+    Parameters
+    ----------
+    labels
+        Folder of the delivered days, ``known_date=…/source=…/*.parquet``; a day without labels has a file without rows.
+    days
+        The days that ``transactions`` holds.
+    transactions
+        What :func:`read_transactions` returned.
+    source
+        Whose labels.
+
+    Raises
+    ------
+    MissingInputError
+        When a day has no file.
+    DataError
+        Naming file, column and row, or the transaction that a label contradicts.
+    """
+    tables = [arrow_schema("label_deliveries").empty_table()]
+    ids = transactions["transaction_id"].to_numpy()
+    for day in days:
+        folder = labels / f"known_date={day}" / f"source={source}"
+        files = _files(folder)
+        if not files:
+            raise MissingInputError(f"{folder} holds no Parquet file; deliver that day's labels, then run this again")
+        for file in files:
+            table = _read(file, "label_deliveries")
+            known_day = table["known_at"].cast(pa.date32())
+            labelled = table["transaction_id"].to_numpy()
+            unknown = np.searchsorted(ids, labelled) == np.searchsorted(ids, labelled, side="right")
+            unknown = pc.and_(pa.array(unknown), pc.greater_equal(table["tx_date"], days[0]))
+            _refuse(file, table, "source", pc.not_equal(table["source"], source), f"the folder's source {source}")
+            _refuse(file, table, "known_at", pc.not_equal(known_day, day), f"a moment of {day}, UTC")
+            _refuse(file, table, "transaction_id", unknown, f"a transaction that was delivered since {days[0]}")
+            tables.append(table)
+    together = pa.concat_tables(tables)
+    _check_consistent(labels, together)
+    return together
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("[!.]*.parquet"))
+
+
+def _world_start(transactions: Path, present: Sequence[date]) -> date:
+    """Return the world's first day as told by the earliest id there is; without any, the earliest day there is."""
+    for day in present:
+        for file in _files(transactions / f"tx_date={day}"):
+            ids = _read(file, "transactions")["transaction_id"]
+            if len(ids):
+                return day - timedelta(days=min(ids[0].as_py() // _IDS_PER_DAY, (day - date.min).days))
+    return min(present, default=date.min)
+
+
+def _read(file: Path, table: str) -> pa.Table:
+    expected = arrow_schema(table)
+    try:
+        content = pq.ParquetFile(file).read()
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{file}: not a Parquet file that can be read ({error}); deliver it again") from None
+    if content.column_names != expected.names:
+        odd = sorted(set(content.column_names) ^ set(expected.names)) or ["order"]
+        raise DataError(
+            f"{file}: unexpected columns ({', '.join(odd)}): has {content.column_names}, expected {expected.names}"
+        )
+    for field in expected:
+        found = content.schema.field(field.name).type
+        if found != field.type:
+            raise DataError(f"{file}: column {field.name} is {found}, expected {field.type}; deliver it in that type")
+        _refuse(file, content, field.name, content[field.name].is_null(), "a value")
+    return content.cast(expected)
+
+
+def _refuse(file: Path, table: pa.Table, column: str, wrong: pa.ChunkedArray, expected: str) -> None:
+    row = pc.index(wrong, pa.scalar(True)).as_py()
+    if row >= 0:
+        found = table[column][row].as_py()
+        raise DataError(f"{file}: row {row}: {column} is {found}, expected {expected}; correct it and deliver again")
+
+
+def _check_order(file: Path, table: pa.Table, earlier: Sequence[pa.Table]) -> None:
+    """Refuse a transaction id that was there before, and rows that are not in the order of ids and of time."""
+    before = next((one.slice(one.num_rows - 1) for one in reversed(earlier) if one.num_rows), None)
+    rows = table if before is None else pa.concat_tables([before, table])
+    falling = np.zeros(rows.num_rows, bool)
+    ids, moment = rows["transaction_id"].to_numpy(), rows["tx_datetime"].cast(pa.int64()).to_numpy()
+    falling[1:] = (ids[1:] <= ids[:-1]) | (moment[1:] < moment[:-1])
+    if not falling.any():
+        return
+    row = int(falling.argmax())
+    delivered = pa.concat_tables([*earlier, table])["transaction_id"].to_numpy()
+    position = len(delivered) - rows.num_rows + row
+    where = f"{file}: row {row - (before is not None)}: transaction {ids[row]}"
+    if ids[row] in delivered[:position]:
+        raise DataError(f"{where} is there twice, expected every transaction once; remove one of the two rows")
+    raise DataError(
+        f"{where} follows {ids[row - 1]} but has a lower id or an earlier tx_datetime, expected files and rows "
+        "in the order of both; sort them and deliver again"
+    )
+
+
+def _check_consistent(labels: Path, table: pa.Table) -> None:
+    """Refuse two verdicts on one transaction at one moment: neither is the later one."""
+    frauds = table.filter(table["is_fraud"])["transaction_id"]
+    suspects = table.filter(pc.is_in(table["transaction_id"], value_set=frauds.combine_chunks()))
+    verdicts = suspects.group_by(["transaction_id", "known_at"]).aggregate([("is_fraud", "min"), ("is_fraud", "max")])
+    torn = verdicts.filter(pc.not_equal(verdicts["is_fraud_min"], verdicts["is_fraud_max"]))
+    if torn.num_rows:
+        one = torn.slice(0, 1).to_pylist()[0]
+        raise DataError(
+            f"{labels}: transaction {one['transaction_id']} is labelled both fraud and genuine at {one['known_at']}, "
+            "expected one verdict a moment; remove the wrong label"
+        )
