@@ -56,8 +56,7 @@ def _risk(rows: Rows, feature: Feature, count: Integers, frauds: Integers) -> Fl
 
 
 def _std(rows: Rows, feature: Feature, count: Integers, cents: Integers, squared_cents: Integers) -> Floats:
-    # Sum of squared distances from the whole cent below the mean: no cancellation, and exact even where the sum of
-    # squares has wrapped around, as long as these distances themselves (up to 30 million of currency) do not.
+    # Sum of squared distances from the whole cent below the mean: integers, so nothing cancels.
     centre, rest = np.divmod(cents, count)
     distances = squared_cents - centre * (centre * count + 2 * rest)
     deviation: Floats = np.sqrt((distances - rest * (rest / count)) / count) / _CENTS
@@ -83,7 +82,7 @@ AGGREGATIONS: dict[str, tuple[Callable[..., Floats], tuple[str, ...]]] = {
     "count": (_count, ("transactions",)),
     "mean": (_mean, ("transactions", "cents")),
     "risk": (_risk, ("transactions", "frauds")),
-    "std": (_std, ("transactions", "cents", "squared_cents")),
+    "std": (_std, ("transactions", "capped_cents", "squared_cents")),
     "distinct": (_distinct, ("terminals",)),
     "recency": (_recency, ("last_moment",)),
     "ratio": (_ratio, ("transactions", "cents")),

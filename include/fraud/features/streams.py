@@ -23,6 +23,8 @@ Codes = npt.NDArray[np.int32]
 DAY = 86_400_000_000
 """Microseconds of a day; all times are microseconds since 1970, UTC."""
 
+MAX_SQUARED_CENTS = 100_000_000
+
 
 class Verdicts(NamedTuple):
     """Changes of mind: at ``known_at`` the transaction in ``row`` becomes a fraud (+1) or stops being one (−1)."""
@@ -103,10 +105,16 @@ def _last_moment(history: History, wanted: Sum) -> Events:
     return _between(history.moment + 1, end, code, history.moment)
 
 
+def _capped(history: History) -> Integers:
+    """Cap amounts so that 900 of the largest a window can be squared and summed in 64 bits."""
+    return np.minimum(history.cents, MAX_SQUARED_CENTS)
+
+
 STREAMS: dict[str, Callable[[History, Sum], Events]] = {
     "transactions": _every(lambda history: np.ones_like(history.moment)),
     "cents": _every(lambda history: history.cents),
-    "squared_cents": _every(lambda history: history.cents * history.cents),
+    "capped_cents": _every(_capped),
+    "squared_cents": _every(lambda history: _capped(history) ** 2),
     "frauds": _frauds,
     "terminals": _terminals,
     "last_moment": _last_moment,
