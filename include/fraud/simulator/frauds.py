@@ -108,7 +108,8 @@ class FraudDay:
             return slots
         now: Ints = getattr(self._residents, of).ids[slots]
         then: Ints = getattr(population(self._world, begun), of).ids[slots]
-        return slots[now == then]
+        kept: Ints = slots[now == then]
+        return kept
 
     def at_terminals(self, terminals: Ints) -> Ints:
         """Return the rows of the transactions at terminal slots."""

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["SIDE", "TerminalGrid", "draw_within", "reaches_any"]
+__all__ = ["SIDE", "TerminalGrid", "draw_within", "reaches_any", "within"]
 
 SIDE = 100.0
 """Customers and terminals lie on a square of this side (handbook, chapter 3)."""
@@ -120,3 +120,13 @@ def reaches_any(x: Floats, y: Floats, grid: TerminalGrid) -> NDArray[np.bool_]:
             if reached[n]:
                 break
     return reached
+
+
+def within(x: float, y: float, grid: TerminalGrid) -> NDArray[np.int32]:
+    """Return the slots of all terminals within the radius of a place, ascending."""
+    low_x, high_x, low_y, high_y = _cells_touched(x, y, grid.radius, grid.cells)
+    lines = range(low_y * grid.cells, (high_y + 1) * grid.cells, grid.cells)
+    runs = [np.arange(grid.begins[line + low_x], grid.begins[line + high_x + 1]) for line in lines]
+    near = np.concatenate(runs)
+    near = near[np.sqrt(np.square(grid.x[near] - x) + np.square(grid.y[near] - y)) < grid.radius]
+    return np.sort(grid.terminal[near])

@@ -151,9 +151,19 @@ class World(_Block):
         return hash(self.content_hash)
 
     def changed(self, **changes: Any) -> World:
-        """Return a validated copy with some fields changed."""
-        # model_copy would carry the cached content hash along.
-        return World.model_validate({**{name: getattr(self, name) for name in type(self).model_fields}, **changes})
+        """Return a copy with some fields changed.
+
+        Raises
+        ------
+        ConfigurationError
+            When the copy would not be a valid world; names the field.
+        """
+        # model_copy would neither validate nor drop the cached content hash.
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        try:
+            return World.model_validate({**values, **changes})
+        except ValidationError as error:
+            raise _refusal(error, changes, f"world {self.name or 'unnamed'}", {}) from None
 
     def date_of(self, day: int) -> date:
         """Return the date of a day index."""
@@ -321,19 +331,24 @@ def _validated(content: Any, where: str, lines: Mapping[tuple[int | str, ...], i
     try:
         return World.model_validate_json(json.dumps(content, default=str))
     except ValidationError as error:
-        first = error.errors()[0]
-        loc: tuple[int | str, ...] = tuple(first["loc"])
-        cause = first.get("ctx", {}).get("error")
-        if isinstance(cause, _At):
-            loc = (*loc, *cause.where)
-        fields = _without_kinds(loc, content)
-        known = next((fields[:n] for n in range(len(fields), -1, -1) if fields[:n] in lines), None)
-        line = f" line {lines[known]}:" if known is not None else ""
-        message = first["msg"].removeprefix("Value error, ")
-        given = f" (got {first['input']!r})" if isinstance(first["input"], str | int | float) else ""
-        raise ConfigurationError(
-            f"{where}:{line} {'.'.join(map(str, fields)) or 'world'}: {message}{given}; correct it"
-        ) from None
+        raise _refusal(error, content, where, lines) from None
+
+
+def _refusal(
+    error: ValidationError, content: Any, where: str, lines: Mapping[tuple[int | str, ...], int]
+) -> ConfigurationError:
+    """Say the first thing that is wrong with a world: file, line, field, reason."""
+    first = error.errors()[0]
+    loc: tuple[int | str, ...] = tuple(first["loc"])
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, _At):
+        loc = (*loc, *cause.where)
+    fields = _without_kinds(loc, content)
+    known = next((fields[:n] for n in range(len(fields), -1, -1) if fields[:n] in lines), None)
+    line = f" line {lines[known]}:" if known is not None else ""
+    message = first["msg"].removeprefix("Value error, ")
+    given = f" (got {first['input']!r})" if isinstance(first["input"], str | int | float) else ""
+    return ConfigurationError(f"{where}:{line} {'.'.join(map(str, fields)) or 'world'}: {message}{given}; correct it")
 
 
 def _without_kinds(loc: tuple[int | str, ...], content: Any) -> tuple[int | str, ...]:
