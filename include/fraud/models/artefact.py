@@ -10,7 +10,7 @@ import io
 import json
 import tarfile
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,20 @@ class Model(ABC):
     @abstractmethod
     def n_features(self) -> int:
         """Number of features that a row must have."""
+
+    def require(self, names: Sequence[str], who: str) -> None:
+        """Refuse data of other features than the model was trained on.
+
+        Raises
+        ------
+        DataError
+            Naming the model (``who``) and both lists of features.
+        """
+        if self.n_features != len(names) or (self.features is not None and self.features != tuple(names)):
+            trained = ", ".join(self.features) if self.features else f"{self.n_features} features"
+            raise DataError(
+                f"{who} was trained on {trained}, the data has {', '.join(names)}; use a model of that feature version"
+            )
 
     @abstractmethod
     def predict_proba(self, features: Matrix) -> Matrix:
