@@ -86,26 +86,20 @@ class FraudDay:
 
         A compromise keeps the parameters of the day on which it began, and ends when its victim leaves.
         """
-        world = self._world
-        slots: list[Ints] = []
-        began: list[Ints] = []
-        scenarios: list[Scenario] = []
+        world, count = self._world, getattr(self._world, of)
+        slots: list[Ints] = [np.zeros(0, dtype=np.int64)]
+        scenarios: list[Scenario] = [scenario]
         for begun in range(max(0, self._day + 1 - world.lasts_days(scenario.name)), self._day + 1):
-            then = conditions(world, begun).scenario(scenario.name)
+            then = _scenario_on(world, begun, scenario.name)
             expected = getattr(then, "per_day", 0.0) * then.intensity
             if expected > 0 and self._day - begun < then.lasts_days:
-                hit = self._still_there(of, _hit(world.seed, scenario.name, begun, expected, getattr(world, of)), begun)
-                slots.append(hit)
-                began.append(np.full(len(hit), len(scenarios)))
+                hit = _hit(world.seed, scenario.name, begun, expected, count)
+                slots.append(self._still_there(of, hit, begun) if world.turnovers else hit)
                 scenarios.append(then)
-        if not slots:
-            nobody = np.zeros(0, dtype=np.int64)
-            return Compromised(nobody, nobody, (scenario,))
-        return Compromised(np.concatenate(slots), np.concatenate(began), tuple(scenarios))
+        began = np.repeat(np.arange(len(slots)), [len(hit) for hit in slots])
+        return Compromised(np.concatenate(slots), began, tuple(scenarios))
 
     def _still_there(self, of: Literal["customers", "terminals"], slots: Ints, begun: int) -> Ints:
-        if not self._world.turnovers:
-            return slots
         now: Ints = getattr(self._residents, of).ids[slots]
         then: Ints = getattr(population(self._world, begun), of).ids[slots]
         kept: Ints = slots[now == then]
@@ -174,6 +168,11 @@ def commit_frauds(world: World, residents: Population, state: Conditions, day: i
         scenario.apply(victims)
     victims.cents = np.rint(victims.cents * state.amount_factor) if state.frauds_inflate else np.rint(victims.cents)
     return victims
+
+
+@lru_cache(maxsize=4096)
+def _scenario_on(world: World, day: int, name: str) -> Scenario:
+    return conditions(world, day).scenario(name)
 
 
 @lru_cache(maxsize=4096)

@@ -27,7 +27,7 @@ from fraud.simulator.population import Customers, Terminals, customers_from, ter
 from fraud.simulator.scenarios.compromised_card import CompromisedCard
 from fraud.simulator.scenarios.compromised_terminal import CompromisedTerminal
 from fraud.simulator.scenarios.high_amount import HighAmount
-from fraud.simulator.terminal_grid import TerminalGrid, within
+from fraud.simulator.terminal_grid import Reach, TerminalGrid, within
 from fraud.simulator.transactions import DAY_SECONDS
 from fraud.simulator.worlds import World
 
@@ -203,12 +203,13 @@ def _draw_spending(
 def _terminals(world: World, customers: Customers, terminals: Terminals, sizes: Ints) -> Ints:
     """Choose a terminal within reach for every transaction, as ``random.choice`` does; -1 where there is none."""
     grid = TerminalGrid.of(terminals.x, terminals.y, world.radius)
+    reach = Reach.of(customers.x, customers.y, grid)
     twister = np.random.RandomState(0)
     chosen = np.full(int(sizes.sum()), -1)
     last = 0
     for who, size in enumerate(sizes):
         first, last = last, last + size
-        available = within(customers.x[who], customers.y[who], grid)
+        available = within(who, reach, grid)
         if size and len(available):
             twister.seed([who])
             chosen[first:last] = available[_choices(twister, len(available), size)]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fraud.errors import ConfigurationError
 from fraud.simulator.streams import stream
-from fraud.simulator.terminal_grid import SIDE, TerminalGrid, draw_within, reaches_any
+from fraud.simulator.terminal_grid import SIDE, Reach, TerminalGrid, draw_within, reaches_any
 from fraud.simulator.worlds import Spending, World
 
 __all__ = [
@@ -65,8 +65,8 @@ class Population:
     ----------
     customers, terminals
         Row ``n`` is the occupant of slot ``n``.
-    grid
-        The terminals by place.
+    grid, reach
+        The terminals by place, and where around each customer to look for them.
     reaches
         Whether a customer has a terminal within the radius; those who have none make no transactions.
     """
@@ -74,15 +74,15 @@ class Population:
     customers: Customers
     terminals: Terminals
     grid: TerminalGrid
+    reach: Reach
     reaches: Bools
 
     def draw_terminals(self, customer: Ints, draw: np.random.Generator) -> NDArray[np.int32]:
         """Draw a terminal slot within the radius for every customer slot given, each of which must reach one."""
-        x, y = self.customers.x[customer], self.customers.y[customer]
-        drawn: NDArray[np.int32] = draw_within(draw.random(len(customer)), x, y, self.grid)
+        drawn: NDArray[np.int32] = draw_within(draw.random(len(customer)), customer, self.reach, self.grid)
         rows = (drawn < 0).nonzero()[0]
         while len(rows):
-            drawn[rows] = draw_within(draw.random(len(rows)), x[rows], y[rows], self.grid)
+            drawn[rows] = draw_within(draw.random(len(rows)), customer[rows], self.reach, self.grid)
             rows = rows[drawn[rows] < 0]
         return drawn
 
@@ -133,13 +133,14 @@ def _population(world: World, strengths: tuple[float, ...]) -> Population:
     customers = customers_from(*_occupants(world, "customers", world.customers, 4, strengths), world.spending)
     terminals = terminals_from(*_occupants(world, "terminals", world.terminals, 2, strengths))
     grid = TerminalGrid.of(terminals.x, terminals.y, world.radius)
-    reaches = reaches_any(customers.x, customers.y, grid)
+    reach = Reach.of(customers.x, customers.y, grid)
+    reaches = reaches_any(reach, grid)
     if not reaches.any():
         raise ConfigurationError(
             f"world {world.name or 'unnamed'}: radius: {world.radius} reaches no terminal from any of the "
             f"{world.customers:,} customers; make it larger, or add terminals"
         )
-    return Population(customers, terminals, grid, reaches)
+    return Population(customers, terminals, grid, reach, reaches)
 
 
 def _occupants(world: World, kind: str, slots: int, width: int, strengths: tuple[float, ...]) -> tuple[Floats, Ints]:

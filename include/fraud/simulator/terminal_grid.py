@@ -1,8 +1,8 @@
 """Terminals within reach of customers, without a list per customer: terminals by grid cell, and rejection.
 
-Cells are in row-major order, so the cells that a circle touches in one row hold neighbouring terminals: a candidate is
-drawn uniformly from those runs, and kept when it lies within the radius. What is kept is uniform over the terminals
-within the radius.
+Cells are in row-major order, so what a circle touches in one line of cells is one run of neighbouring terminals. A
+candidate is drawn uniformly from a customer's runs and kept when it lies within the radius; what is kept is uniform
+over the terminals within the radius. Memory grows with customers + terminals, not with their product.
 """
 
 from __future__ import annotations
@@ -14,17 +14,22 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["SIDE", "TerminalGrid", "draw_within", "reaches_any", "within"]
+__all__ = ["SIDE", "Reach", "TerminalGrid", "draw_within", "reaches_any", "within"]
 
 SIDE = 100.0
 """Customers and terminals lie on a square of this side (handbook, chapter 3)."""
 
+_CELLS_A_RADIUS = 4
+_EDGE = 1e-9
+"""Runs are wider by this than the circle, so that no rounding leaves a terminal out; the distance decides."""
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Slots = NDArray[np.int32]
 
 
 class TerminalGrid(NamedTuple):
-    """Terminals in the order of their cells (a named tuple: compiled code takes it whole).
+    """Terminals in the order of their cells (named tuples, for compiled code takes them whole).
 
     Attributes
     ----------
@@ -33,14 +38,14 @@ class TerminalGrid(NamedTuple):
     x, y
         Their positions, in the same order.
     begins
-        Where each cell begins, row by row; one more than there are cells.
+        Where each cell begins, line by line; one more than there are cells.
     cells
         Cells on a side.
     radius
         Terminals nearer than this are reached.
     """
 
-    terminal: NDArray[np.int32]
+    terminal: Slots
     x: Floats
     y: Floats
     begins: Ints
@@ -49,72 +54,105 @@ class TerminalGrid(NamedTuple):
 
     @classmethod
     def of(cls, x: Floats, y: Floats, radius: float) -> TerminalGrid:
-        """Sort terminals into cells of half a radius, but not into many more cells than there are terminals."""
-        cells = max(1, min(math.ceil(SIDE / (radius / 2)), math.ceil(math.sqrt(len(x)))))
+        """Sort terminals into cells of a quarter of the radius, but not into more cells than there are terminals."""
+        cells = max(1, min(math.ceil(SIDE / radius * _CELLS_A_RADIUS), math.isqrt(len(x))))
         cell = (y * (cells / SIDE)).astype(np.int64) * cells + (x * (cells / SIDE)).astype(np.int64)
         order = np.argsort(cell, kind="stable")
-        begins = np.searchsorted(cell[order], np.arange(cells * cells + 1))
+        begins = np.concatenate([[0], np.cumsum(np.bincount(cell, minlength=cells * cells))])
         return cls(order.astype(np.int32), x[order], y[order], begins, cells, radius)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _distance(dx: float, dy: float) -> float:
-    return math.sqrt(dx * dx + dy * dy)
+class Reach(NamedTuple):
+    """Customers, and the runs of terminals around each.
+
+    Attributes
+    ----------
+    x, y
+        Positions of the customer slots.
+    first
+        Where each run begins in the grid's order; shape (customers, lines).
+    below
+        Terminals in the runs before each, and in all of them; shape (customers, lines + 1).
+    """
+
+    x: Floats
+    y: Floats
+    first: Slots
+    below: Slots
+
+    @classmethod
+    def of(cls, x: Floats, y: Floats, grid: TerminalGrid) -> Reach:
+        """Find the runs around every customer."""
+        return cls(x, y, *_runs(x, y, grid))
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def _cells_touched(x: float, y: float, radius: float, cells: int) -> tuple[int, int, int, int]:
-    scale = cells / SIDE
-    low_x, high_x = int(max(0.0, (x - radius) * scale)), int(min(cells - 1.0, (x + radius) * scale))
-    low_y, high_y = int(max(0.0, (y - radius) * scale)), int(min(cells - 1.0, (y + radius) * scale))
-    return low_x, high_x, low_y, high_y
+def _runs(x: Floats, y: Floats, grid: TerminalGrid) -> tuple[Slots, Slots]:
+    cells, scale = grid.cells, grid.cells / SIDE
+    lines = min(cells, int(2 * grid.radius * scale) + 2)
+    first = np.zeros((len(x), lines), dtype=np.int32)
+    below = np.zeros((len(x), lines + 1), dtype=np.int32)
+    for n in range(len(x)):
+        lowest = int(max(0.0, (y[n] - grid.radius - _EDGE) * scale))
+        for line in range(lines):
+            below[n, line + 1] = below[n, line]
+            low, high = (lowest + line) / scale, (lowest + line + 1) / scale
+            away = max(0.0, low - y[n], y[n] - high) - _EDGE
+            if away < grid.radius and lowest + line < cells:
+                half = math.sqrt(grid.radius**2 - max(0.0, away) ** 2) + _EDGE
+                begin = (lowest + line) * cells + int(max(0.0, (x[n] - half) * scale))
+                end = (lowest + line) * cells + int(min(cells - 1.0, (x[n] + half) * scale)) + 1
+                first[n, line] = grid.begins[begin]
+                below[n, line + 1] += grid.begins[end] - grid.begins[begin]
+    return first, below
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def draw_within(uniform: Floats, x: Floats, y: Floats, grid: TerminalGrid) -> NDArray[np.int32]:
-    """Try once, for every place, to draw a terminal within the radius of it.
+def _is_near(n: int, at: int, reach: Reach, grid: TerminalGrid) -> bool:
+    dx, dy = grid.x[at] - reach.x[n], grid.y[at] - reach.y[n]
+    return math.sqrt(dx * dx + dy * dy) < grid.radius
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def draw_within(uniform: Floats, customer: Ints, reach: Reach, grid: TerminalGrid) -> Slots:
+    """Try once, for every customer given, to draw a terminal within the radius.
 
     Parameters
     ----------
     uniform
-        One uniform number a place.
-    x, y
-        The places.
-    grid
-        The terminals.
+        One uniform number for each.
+    customer
+        Customer slots.
+    reach, grid
+        Customers and terminals.
 
     Returns
     -------
     ndarray
-        A terminal slot a place, -1 where the candidate was too far away.
+        Terminal slots; -1 where the candidate was too far away.
     """
-    drawn = np.full(len(uniform), -1, dtype=np.int32)
-    for n in range(len(uniform)):
-        low_x, high_x, low_y, high_y = _cells_touched(x[n], y[n], grid.radius, grid.cells)
-        candidates = 0
-        for line in range(low_y * grid.cells, (high_y + 1) * grid.cells, grid.cells):
-            candidates += grid.begins[line + high_x + 1] - grid.begins[line + low_x]
-        left = int(uniform[n] * candidates)
-        for line in range(low_y * grid.cells, (high_y + 1) * grid.cells, grid.cells):
-            first = grid.begins[line + low_x]
-            size = grid.begins[line + high_x + 1] - first
-            if left < size:
-                if _distance(grid.x[first + left] - x[n], grid.y[first + left] - y[n]) < grid.radius:
-                    drawn[n] = grid.terminal[first + left]
-                break
-            left -= size
+    drawn = np.full(len(customer), -1, dtype=np.int32)
+    lines = reach.first.shape[1]
+    for row in range(len(customer)):
+        n = customer[row]
+        left = int(uniform[row] * reach.below[n, lines])
+        line = 0
+        while left >= reach.below[n, line + 1]:
+            line += 1
+        at = reach.first[n, line] + left - reach.below[n, line]
+        if _is_near(n, at, reach, grid):
+            drawn[row] = grid.terminal[at]
     return drawn
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def reaches_any(x: Floats, y: Floats, grid: TerminalGrid) -> NDArray[np.bool_]:
-    """Tell for every place whether there is any terminal within the radius."""
-    reached = np.zeros(len(x), dtype=np.bool_)
-    for n in range(len(x)):
-        low_x, high_x, low_y, high_y = _cells_touched(x[n], y[n], grid.radius, grid.cells)
-        for line in range(low_y * grid.cells, (high_y + 1) * grid.cells, grid.cells):
-            for at in range(grid.begins[line + low_x], grid.begins[line + high_x + 1]):
-                if _distance(grid.x[at] - x[n], grid.y[at] - y[n]) < grid.radius:
+def reaches_any(reach: Reach, grid: TerminalGrid) -> NDArray[np.bool_]:
+    """Tell for every customer whether there is any terminal within the radius."""
+    reached = np.zeros(len(reach.x), dtype=np.bool_)
+    for n in range(len(reach.x)):
+        for line in range(reach.first.shape[1]):
+            for left in range(reach.below[n, line + 1] - reach.below[n, line]):
+                if _is_near(n, reach.first[n, line] + left, reach, grid):
                     reached[n] = True
                     break
             if reached[n]:
@@ -122,11 +160,9 @@ def reaches_any(x: Floats, y: Floats, grid: TerminalGrid) -> NDArray[np.bool_]:
     return reached
 
 
-def within(x: float, y: float, grid: TerminalGrid) -> NDArray[np.int32]:
-    """Return the slots of all terminals within the radius of a place, ascending."""
-    low_x, high_x, low_y, high_y = _cells_touched(x, y, grid.radius, grid.cells)
-    lines = range(low_y * grid.cells, (high_y + 1) * grid.cells, grid.cells)
-    runs = [np.arange(grid.begins[line + low_x], grid.begins[line + high_x + 1]) for line in lines]
-    near = np.concatenate(runs)
-    near = near[np.sqrt(np.square(grid.x[near] - x) + np.square(grid.y[near] - y)) < grid.radius]
-    return np.sort(grid.terminal[near])
+def within(customer: int, reach: Reach, grid: TerminalGrid) -> Slots:
+    """Return the slots of all terminals within the radius of a customer, ascending."""
+    sizes = np.diff(reach.below[customer])
+    near = np.arange(sizes.sum()) + np.repeat(reach.first[customer] - reach.below[customer, :-1], sizes)
+    x, y = grid.x[near] - reach.x[customer], grid.y[near] - reach.y[customer]
+    return np.sort(grid.terminal[near[np.sqrt(x * x + y * y) < grid.radius]])

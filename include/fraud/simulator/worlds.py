@@ -131,7 +131,7 @@ class World(_Block):
                 raise _At((kind,), f"with its turnover episodes the world has more than {MAX_IDS:,} {kind}")
         return self
 
-    @property
+    @cached_property
     def turnovers(self) -> tuple[Turnover, ...]:
         """The turnover episodes, in the order of their start."""
         return tuple(sorted((e for e in self.episodes if isinstance(e, Turnover)), key=lambda e: e.start))
