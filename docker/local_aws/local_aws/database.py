@@ -1,0 +1,78 @@
+"""The SQLite file that every acknowledged write goes to before it is acknowledged.
+
+Write-ahead logging without a sync at each commit: a killed process loses nothing, a power cut at most the last
+moments and never the consistency.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Database"]
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS s3_buckets (name TEXT PRIMARY KEY, state BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS s3_keys (bucket TEXT, name TEXT, state BLOB NOT NULL, PRIMARY KEY (bucket, name));
+CREATE TABLE IF NOT EXISTS services (service TEXT PRIMARY KEY, state BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS log_events (
+  stream TEXT NOT NULL, position INTEGER PRIMARY KEY AUTOINCREMENT, ingested INTEGER NOT NULL,
+  timestamp INTEGER NOT NULL, message TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS log_events_stream ON log_events (stream, position);
+CREATE TABLE IF NOT EXISTS sagemaker (
+  region TEXT, kind TEXT, name TEXT, position INTEGER PRIMARY KEY AUTOINCREMENT, document TEXT NOT NULL,
+  UNIQUE (region, kind, name));
+"""
+
+
+class Database:
+    """One connection that the server's threads share under a lock.
+
+    Parameters
+    ----------
+    path
+        The database file; made when it does not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.RLock()
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        self._connection.executescript(SCHEMA)
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return all rows of a statement."""
+        with self._lock:
+            return self._connection.execute(sql, parameters).fetchall()
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Run one statement, committed when this returns; return the number of rows it changed."""
+        with self._lock:
+            return self._connection.execute(sql, parameters).rowcount
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make the statements within all happen or none; other threads wait."""
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run one statement for every row, in one transaction."""
+        with self.transaction():
+            self._connection.executemany(sql, rows)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()

@@ -1,0 +1,1 @@
+"""Images of AWS's own that run here."""

@@ -1,0 +1,79 @@
+"""moto's small services, kept whole: each is pickled to the database after every request that may have changed it.
+
+Also here: which services the local AWS has at all. One that is not listed is refused, for what it held would be lost.
+"""
+
+from __future__ import annotations
+
+import pickle
+import threading
+
+from moto.backends import get_backend
+from moto.core.model_instances import model_data
+
+from local_aws.database import Database
+
+__all__ = ["KEPT", "Keeper"]
+
+KEPT = {
+    "cloudwatch": ("cloudwatch",),
+    "iam": ("iam",),
+    "kms": ("kms",),
+    "logs": ("logs",),
+    "secretsmanager": ("secretsmanager",),
+    "sns": ("sns", "sqs"),
+    "sqs": ("sqs",),
+    "ssm": ("ssm",),
+    "sts": ("sts",),
+}
+"""Moto's name of each service that is kept, and the services that a request to it may change."""
+
+
+ATTEMPTS = 20
+
+
+class Keeper:
+    """Saves and restores the services of :data:`KEPT`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._locks = {service: threading.RLock() for service in KEPT}
+
+    def lock(self, service: str) -> threading.RLock:
+        """Return the lock under which the service is saved."""
+        return self._locks[service]
+
+    def save(self, service: str) -> None:
+        """Write what a request to the service may have changed; durable when this returns."""
+        for name in KEPT[service]:
+            with self._locks[name]:
+                content = _pickle(name)
+                self._database.execute("INSERT OR REPLACE INTO services VALUES (?, ?)", (name, content))
+
+    def load(self) -> None:
+        """Bring back every service that was saved."""
+        for name, content in self._database.query("SELECT service, state FROM services"):
+            backends = get_backend(name)
+            for (account, region), state in pickle.loads(content).items():  # noqa: S301  (written by this program)
+                backends[account][region].__dict__.update(state)
+
+
+def _pickle(service: str) -> bytes:
+    for attempt in range(ATTEMPTS):
+        try:
+            state = {
+                (account, region): backend.__dict__ for account, region, backend in get_backend(service).iter_backends()
+            }
+            return pickle.dumps(state, protocol=pickle.HIGHEST_PROTOCOL)
+        except RuntimeError:
+            # Another request changed a dictionary meanwhile; it will save again itself, this one must still be saved.
+            if attempt == ATTEMPTS - 1:
+                raise
+    raise AssertionError  # the loop returns or raises
+
+
+def forget_instances() -> None:
+    """Drop the references by which moto keeps every model object it ever made, for its dashboard."""
+    for models in model_data.values():
+        for model in models.values():
+            model.instances_tracked.clear()  # type: ignore[attr-defined]
