@@ -14,6 +14,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from fraud.simulator.ordering import stable_order
+
 __all__ = ["SIDE", "Reach", "TerminalGrid", "draw_within", "reaches_any", "within"]
 
 SIDE = 100.0
@@ -57,7 +59,7 @@ class TerminalGrid(NamedTuple):
         """Sort terminals into cells of a quarter of the radius, but not into more cells than there are terminals."""
         cells = max(1, min(math.ceil(SIDE / radius * _CELLS_A_RADIUS), math.isqrt(len(x))))
         cell = (y * (cells / SIDE)).astype(np.int64) * cells + (x * (cells / SIDE)).astype(np.int64)
-        order = np.argsort(cell, kind="stable")
+        order = stable_order(cell)
         begins = np.concatenate([[0], np.cumsum(np.bincount(cell, minlength=cells * cells))])
         return cls(order.astype(np.int32), x[order], y[order], begins, cells, radius)
 

@@ -22,7 +22,18 @@ from fraud.simulator.episodes import AnyEpisode, LabelDelay, ScenarioChanges, Sc
 from fraud.simulator.scenarios import AnyScenario
 from fraud.simulator.yaml_lines import parse_yaml
 
-__all__ = ["History", "Labels", "Spending", "World", "anchor", "conditions", "load_world", "named_worlds", "read_world"]
+__all__ = [
+    "History",
+    "Labels",
+    "Spending",
+    "World",
+    "anchor",
+    "conditions",
+    "drift_from",
+    "load_world",
+    "named_worlds",
+    "read_world",
+]
 
 MAX_IDS = 2**23
 """Customers, and terminals, that a world can have over all its time (their ids share a sort key with the second)."""
@@ -325,6 +336,20 @@ def read_world(path: Path) -> World:
 def anchor(world: World, first_day: date) -> World:
     """Return the world moved in time so that its daily schedule begins on a date."""
     return world.changed(start=first_day - timedelta(days=world.daily_from))
+
+
+def drift_from(world: World, day: int) -> World:
+    """Return the world with its episodes moved in time, so that the first begins on a day index."""
+    if not world.episodes:
+        return world
+    later = day - min(episode.start for episode in world.episodes)
+    moved = [
+        episode.model_copy(
+            update={"start": episode.start + later, "end": None if episode.end is None else episode.end + later}
+        )
+        for episode in world.episodes
+    ]
+    return world.changed(episodes=tuple(moved))
 
 
 def _validated(content: Any, where: str, lines: Mapping[tuple[int | str, ...], int]) -> World:
