@@ -112,7 +112,8 @@ _EXTENDED = (
         "amount",
         7,
         unit="currency",
-        meaning="Population standard deviation of the card's amounts, a million each at most, in the last 7 d up to this one.",
+        meaning="Population standard deviation of the card's amounts in the last 7 d, this one included; amounts count "
+        "up to a million each.",
     ),
     _card(
         "nb_terminals_7day_window",

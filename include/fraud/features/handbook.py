@@ -1,0 +1,76 @@
+"""The handbook's own data set with its features: its column names, one table, the whole period at once.
+
+References
+----------
+Fraud Detection Handbook, chapter 3, "Baseline feature transformation".
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fraud.errors import DataError
+from fraud.features.catalogue import LABEL_DELAY_DAYS, feature_names
+from fraud.features.engine import compute_features
+from fraud.schema import arrow_schema
+
+__all__ = ["add_features"]
+
+_COLUMNS = {
+    "TRANSACTION_ID": pa.int64(),
+    "TX_DATETIME": pa.timestamp("us"),
+    "CUSTOMER_ID": pa.int64(),
+    "TERMINAL_ID": pa.int64(),
+    "TX_AMOUNT": pa.float64(),
+    "TX_FRAUD": pa.int64(),
+}
+
+
+def add_features(table: pa.Table, version: str = "v1") -> pa.Table:
+    """Add a version's features to transactions that have the handbook's column names.
+
+    Parameters
+    ----------
+    table
+        Columns ``TRANSACTION_ID``, ``TX_DATETIME`` (naive, as the handbook has it: UTC), ``CUSTOMER_ID``,
+        ``TERMINAL_ID``, ``TX_AMOUNT`` (whole cents), ``TX_FRAUD``, and any others, in time order.
+    version
+        Feature version.
+
+    Returns
+    -------
+    pyarrow.Table
+        The table with the features after its own columns, in upper case; ``TX_AMOUNT`` stays as it is.
+
+    Raises
+    ------
+    DataError
+        When a column is missing, or rows are not in the order of ``TRANSACTION_ID`` and ``TX_DATETIME``.
+
+    Notes
+    -----
+    Every fraud is known exactly seven days after the transaction, which is how the handbook delays the terminal risk.
+    """
+    missing = [name for name in _COLUMNS if name not in table.column_names]
+    if missing:
+        raise DataError(f"handbook data: no column {missing[0]}, expected {list(_COLUMNS)}; generate the data again")
+    ids, naive, customer, terminal, amount, fraud = (table[name].cast(kind) for name, kind in _COLUMNS.items())
+    moment = pc.assume_timezone(naive, "UTC")
+    for name, column in (("TRANSACTION_ID", ids), ("TX_DATETIME", naive.cast(pa.int64()))):
+        if (np.diff(column.to_numpy()) < (1 if column is ids else 0)).any():
+            raise DataError(f"handbook data: {name} does not ascend from row to row; sort the rows, then run again")
+    day = moment.cast(pa.date32())
+    transactions = pa.table(
+        [ids, day, moment, customer, terminal, amount.cast(pa.decimal128(12, 2))], schema=arrow_schema("transactions")
+    )
+    delay = pa.scalar(timedelta(days=LABEL_DELAY_DAYS), pa.duration("us"))
+    labels = pa.table({"transaction_id": ids, "is_fraud": pc.equal(fraud, 1), "known_at": pc.add(moment, delay)})
+    start, end = pc.min(day).as_py(), pc.max(day).as_py()
+    features = compute_features(transactions, labels, start, end, version)
+    for name in feature_names(version)[1:]:
+        table = table.append_column(name.upper(), features[name])
+    return table

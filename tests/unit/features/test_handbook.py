@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from fraud.errors import DataError
+from fraud.features.catalogue import feature_names
+from fraud.features.handbook import add_features
+from fraud.simulator.handbook import replay
+from fraud.simulator.worlds import load_world
+from unit.features.rolling import rolling_features
+
+ORACLE = Path(__file__).parents[2] / "oracle" / "handbook.json"
+FEATURES = [name.upper() for name in feature_names("v1")[1:]]
+
+
+@pytest.fixture(scope="module")
+def published() -> pa.Table:
+    """Return the handbook's data set with our features."""
+    return add_features(replay(load_world("handbook")).table())
+
+
+def assert_equal_but_for_ties(data: pa.Table) -> None:
+    """Hold our features to the pandas formulation; only rows that share card and second with another may differ."""
+    frame = data.to_pandas()
+    tied = frame.duplicated(["CUSTOMER_ID", "TX_DATETIME"], keep=False).to_numpy()
+    theirs = rolling_features(frame.drop(columns=FEATURES))
+    for name in FEATURES:
+        differs = np.abs(frame[name].to_numpy() - theirs[name].to_numpy()) > 1e-9
+        assert not (differs & ~tied).any(), name
+    assert tied.mean() < 1e-4
+
+
+def test_handbook_features__equal_the_rolling_formulation() -> None:
+    world = load_world("handbook").model_copy(update={"customers": 150, "terminals": 200, "days": 60, "radius": 15.0})
+    data = add_features(replay(world).table())
+    assert data.num_rows > 10_000
+    assert data["TERMINAL_ID_RISK_30DAY_WINDOW"].to_numpy().max() > 0
+    assert_equal_but_for_ties(data)
+
+
+@pytest.mark.slow
+def test_handbook_features__equal_the_rolling_formulation_on_the_whole_data_set(published: pa.Table) -> None:
+    assert_equal_but_for_ties(published)
+
+
+def test_handbook_features__have_the_published_means(published: pa.Table) -> None:
+    """Every pair of one card and second adds one to the counts of the row that the handbook puts first."""
+    means = json.loads(ORACLE.read_text())["feature_means"]
+    frame = published.select(["CUSTOMER_ID", "TX_DATETIME"]).to_pandas()
+    pairs = int((frame.value_counts() - 1).sum())
+    assert 20 <= pairs <= 40
+    for name in FEATURES:
+        difference = published[name].to_numpy().mean() - means[name]
+        if "CUSTOMER_ID_NB" in name:
+            assert difference * published.num_rows == pytest.approx(pairs, abs=1e-6)
+        elif "CUSTOMER_ID_AVG" in name:
+            assert abs(difference) < 1e-4
+        else:
+            assert difference == pytest.approx(0, abs=1e-12)
+
+
+def small() -> pd.DataFrame:
+    moments = pd.date_range("2018-04-01", periods=3, freq="D")
+    return pd.DataFrame(
+        {
+            "TRANSACTION_ID": range(3),
+            "TX_DATETIME": moments,
+            "CUSTOMER_ID": 1,
+            "TERMINAL_ID": 2,
+            "TX_AMOUNT": [1.1, 2.2, 3.3],
+            "TX_FRAUD": 0,
+        }
+    )
+
+
+def test_handbook_features__keep_what_was_there() -> None:
+    data = pa.Table.from_pandas(small(), preserve_index=False)
+    assert add_features(data).select(data.column_names).equals(data)
+
+
+def test_handbook_features__refuse_a_missing_column() -> None:
+    data = pa.Table.from_pandas(small().drop(columns="TX_FRAUD"), preserve_index=False)
+    with pytest.raises(DataError, match="no column TX_FRAUD"):
+        add_features(data)
+
+
+@pytest.mark.parametrize(("order", "column"), [([1, 0, 2], "TRANSACTION_ID"), ([0, 0, 1], "TRANSACTION_ID")])
+def test_handbook_features__refuse_rows_out_of_order(order: list[int], column: str) -> None:
+    with pytest.raises(DataError, match=f"{column} does not ascend"):
+        add_features(pa.Table.from_pandas(small().iloc[order], preserve_index=False))
