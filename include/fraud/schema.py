@@ -23,10 +23,13 @@ class Column(NamedTuple):
     meaning: str
 
 
-_TRANSACTION_ID = Column("transaction_id", "int64", "BIGINT", "unique over all days: day index x 10^9 + position in the day")
+_TRANSACTION_ID = Column(
+    "transaction_id", "int64", "BIGINT", "unique over all days: day index x 10^9 + position in the day"
+)
 _TX_DATE = Column("tx_date", "date32", "DATE", "UTC day of the transaction")
 _CUSTOMER_ID = Column("customer_id", "int64", "BIGINT", "the card's holder; one card a customer")
 _MODEL_VERSION = Column("model_version", "int32", "INTEGER", "version of the model package that scored")
+_REPORT_DATE = Column("report_date", "date32", "DATE", "day reported on")
 
 TABLES: dict[str, tuple[Column, ...]] = {
     "transactions": (
@@ -72,6 +75,43 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("transaction_id", "int64", "BIGINT", "the transaction that has that score"),
         _MODEL_VERSION,
         Column("reasons", "string", "VARCHAR(512)", "JSON list: the features that pushed the score most"),
+    ),
+    "drift_metrics": (
+        _REPORT_DATE,
+        _MODEL_VERSION,
+        Column("metric", "string", "VARCHAR(64)", "feature, score, alert_rate_ratio or volume_ratio"),
+        Column("method", "string", "VARCHAR(16)", "wasserstein (in standard deviations), jensenshannon or ratio"),
+        Column("value", "float64", "DOUBLE PRECISION", "as measured"),
+        Column("threshold", "float64", "DOUBLE PRECISION", "the bound nearest to the value"),
+        Column("crossed", "bool", "BOOLEAN", "whether the value lies beyond the bound"),
+        Column("role", "string", "VARCHAR(8)", "alarm, notice, or shown only"),
+        Column("current_rows", "int64", "BIGINT", "transactions compared, pooled over days where one has few"),
+        Column("reference_rows", "int64", "BIGINT", "transactions of the reference"),
+    ),
+    "performance": (
+        _REPORT_DATE,
+        _MODEL_VERSION,
+        Column("time_window", "string", "VARCHAR(8)", "day, short or long: the trailing labelled days measured"),
+        Column("first_tx_date", "date32", "DATE", "first of the labelled days"),
+        Column("last_tx_date", "date32", "DATE", "last of the labelled days"),
+        Column("transactions", "int64", "BIGINT", "labelled transactions"),
+        Column("frauds", "int64", "BIGINT", "frauds among them, as known at the end of the report day"),
+        Column("average_precision", "float64", "DOUBLE PRECISION", "of the champion's scores"),
+        Column("auc_roc", "float64", "DOUBLE PRECISION", "of the champion's scores"),
+        Column("card_precision", "float64", "DOUBLE PRECISION", "card precision@budget, cards found removed"),
+        Column("precision_at_budget", "float64", "DOUBLE PRECISION", "frauds among the budget's highest scores a day"),
+        Column("baseline_average_precision", "float64", "DOUBLE PRECISION", "expected; 0 where none is known"),
+    ),
+    "decisions": (
+        Column("decision_date", "date32", "DATE", "day decided on"),
+        _MODEL_VERSION,
+        Column("action", "string", "VARCHAR(16)", "none, train_now, plan_challenger or escalate"),
+        Column("alarm", "string", "VARCHAR(16)", "none, unlabelled or labels"),
+        Column("signals", "string", "VARCHAR(1024)", "what crossed its threshold on the day"),
+        Column("notices", "string", "VARCHAR(1024)", "what is worth knowing, missing evidence included"),
+        Column("reason", "string", "VARCHAR(1024)", "one sentence with the numbers"),
+        Column("due_date", "string", "VARCHAR(10)", "day on which a planned challenger trains; empty for none"),
+        Column("run_id", "string", "VARCHAR(250)", "training run that was triggered; empty for none"),
     ),
     # What the simulator knows and no DAG may read: truth/, never loaded.
     "truth": (

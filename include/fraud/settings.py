@@ -1,6 +1,7 @@
 """Every setting of a deployment: one frozen, validated object, and the only reader of the environment.
 
-A setting ``name`` is read from the variable ``FRAUD_NAME``; nested blocks are JSON (``FRAUD_PROMOTION='{"min_frauds": 200}'``).
+A setting ``name`` is read from the variable ``FRAUD_NAME``; nested blocks are JSON
+(``FRAUD_PROMOTION='{"alarm_days": 4}'``).
 On MWAA the startup script sets the variables, locally ``fraud-local`` does.
 """
 
@@ -33,7 +34,7 @@ class TrainingDefaults(_Block):
 
 
 class PromotionRule(_Block):
-    """When a challenger replaces the champion: measured on the same held-out transactions of both (docs/monitoring.md)."""
+    """When a challenger replaces the champion, both measured on the same held-out transactions (docs/monitoring.md)."""
 
     scheduled_days: int = Field(14, ge=1, description="labelled days compared after scheduled training")
     scheduled_min_gain: float = Field(0.015, ge=0, description="least gain in average precision, scheduled")
@@ -65,7 +66,19 @@ class DriftThresholds(_Block):
     min_reference_rows: int = Field(5000, ge=1)
     cooldown_promoted_days: int = Field(7, ge=0)
     cooldown_refused_days: int = Field(2, ge=0)
+    cooldown_unlabelled_days: int = Field(
+        14, ge=0, description="after a challenger was refused, until an alarm without labels plans another"
+    )
+    planned_after_days: int = Field(
+        10,
+        ge=0,
+        description="from an alarm without labels to its challenger: what came after the drift is labelled by then",
+    )
     max_refusals: int = Field(3, ge=1, description="refusals under a label alarm before it is escalated")
+    min_baseline_weeks: int = Field(4, ge=1, description="weeks that the expected average precision is a mean of")
+    volume_low: float = Field(0.8, gt=0, lt=1, description="of the expected transactions a day; a notice, no alarm")
+    volume_high: float = Field(1.25, gt=1)
+    max_missing_share: float = Field(0.05, ge=0, lt=1, description="of a column; with more it is no evidence")
 
 
 class Settings(_Block):

@@ -1,0 +1,270 @@
+"""The decision of a day: what is done about what was seen. Pure, and light enough for an Airflow worker.
+
+=================  ====================================================================================
+action             when
+=================  ====================================================================================
+`train_now`        the labels' alarm persists, or a planned challenger is due
+`plan_challenger`  an alarm without labels: labels of what came after the drift have to come in first
+`escalate`         the labels' alarm persists though several challengers were refused: a person must look
+`none`             nothing is wrong, there is no evidence, or something else has to be waited for
+=================  ====================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from fraud.errors import ConfigurationError
+from fraud.monitoring.observation import DayMetrics
+from fraud.monitoring.signals import Evidence, labelled, notices, persists, unlabelled
+from fraud.settings import DriftThresholds
+
+__all__ = ["HISTORY_DAYS", "PAST_DAYS", "Decision", "State", "decide"]
+
+HISTORY_DAYS = 14
+"""Days of metrics, the decided one included, that a decision looks at; older ones are left aside."""
+
+PAST_DAYS = 60
+"""Days of earlier decisions that a decision should be given."""
+
+Action = Literal["none", "train_now", "plan_challenger", "escalate"]
+Alarm = Literal["none", "unlabelled", "labels"]
+
+
+class Decision(BaseModel):
+    """One day's decision: a row of the table ``decisions``."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    decision_date: date
+    model_version: int
+    action: Action
+    alarm: Alarm
+    reason: str = Field(description="one sentence with the numbers")
+    signals: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    due_date: date | None = Field(None, description="day whose decision trains the planned challenger")
+    train_as_of: date | None = Field(None, description="labels known before this day may be used; `train_now` only")
+    run_id: str = Field("", description="training run that the decision triggers; empty for none")
+    verdict: Literal["", "pending", "promoted", "refused"] = Field(
+        "", description="what became of the training that the decision triggered; empty while there is none"
+    )
+
+    def row(self) -> list[Any]:
+        """Return the values of the columns of the table ``decisions``, in order, none of them null."""
+        return [
+            str(self.decision_date),
+            self.model_version,
+            self.action,
+            self.alarm,
+            "; ".join(self.signals)[:1024],
+            "; ".join(self.notices)[:1024],
+            self.reason[:1024],
+            str(self.due_date or ""),
+            self.run_id,
+        ]
+
+
+class State(BaseModel):
+    """What a decision depends on beside the measurements."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    effective_from: date = Field(description="first day that the present champion scored")
+    past: tuple[Decision, ...] = Field((), description="earlier decisions with their verdicts, in any order")
+    drift_retrain: Literal["now", "when_labelled"] = "when_labelled"
+    acting: bool = Field(True, description="false: only say what would be done (the past, a re-run of an old day)")
+
+
+def decide(history: Sequence[DayMetrics], state: State, thresholds: DriftThresholds) -> Decision:
+    """Decide on the last day of the history.
+
+    Parameters
+    ----------
+    history
+        The day's metrics, and those of the days before it, in the order of the days; more than
+        :data:`HISTORY_DAYS` are not looked at. Days that another version scored say nothing of this champion.
+    state
+        The champion and the earlier decisions.
+    thresholds
+        When a signal is one, and how long is waited.
+
+    Raises
+    ------
+    ConfigurationError
+        When the history is empty or not in the order of the days.
+    """
+    _check_order(history)
+    today = history[-1]
+    since = today.date - timedelta(days=HISTORY_DAYS)
+    own = [day for day in history if day.model_version == today.model_version and day.date > since]
+    labels = [labelled(day, thresholds) for day in own]
+    others = [unlabelled(day, thresholds) for day in own]
+    alarm: Alarm = "none"
+    if persists(others, thresholds):
+        alarm = "unlabelled"
+    if persists(labels, thresholds):
+        alarm = "labels"
+    past = sorted((one for one in state.past if one.decision_date < today.date), key=lambda one: one.decision_date)
+    rules = _Rules(today.date, alarm, labels[-1], others[-1], state, tuple(past), thresholds)
+    action, why, due = rules.decide()
+    if not state.acting and action != "none":
+        action, why, due = "none", f"not acted on, the day lies in the past: {why}", None
+    train = action == "train_now"
+    return Decision(
+        decision_date=today.date,
+        model_version=today.model_version,
+        action=action,
+        alarm=alarm,
+        reason=why,
+        signals=tuple(str(signal) for evidence in (labels[-1], others[-1]) for signal in evidence.signals),
+        notices=(
+            *notices(today, thresholds),
+            *(f"no evidence: {reason}" for reason in _missing(labels[-1], others[-1])),
+        ),
+        due_date=due,
+        train_as_of=today.date + timedelta(days=1) if train else None,
+        run_id=f"drift__{today.date}" if train else "",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """The rules; the first that applies wins."""
+
+    today: date
+    alarm: Alarm
+    labels: Evidence
+    others: Evidence
+    state: State
+    past: tuple[Decision, ...]
+    thresholds: DriftThresholds
+
+    def decide(self) -> tuple[Action, str, date | None]:
+        """Return the action, the reason, and the day on which a planned challenger is due."""
+        plan = self._plan()
+        due = plan is not None and plan.due_date is not None and plan.due_date <= self.today
+        if self.alarm == "none" and not due:
+            return "none", self._calm(), None
+        waiting = self._waiting()
+        if waiting:
+            return "none", f"{self._seen()}, but {waiting}", None
+        if self.alarm == "labels" and self.labels.measured:
+            return self._on_labels()
+        if plan is not None and due:
+            return "train_now", f"the challenger planned on {plan.decision_date} is due; {self._seen()}", None
+        if self.alarm == "unlabelled" and self.others.measured:
+            return self._on_drift(plan)
+        return "none", f"{self._seen()}, but today brought no evidence: {self._why_not()}", None
+
+    def _on_labels(self) -> tuple[Action, str, date | None]:
+        episode = self._episode()
+        refused = [one for one in episode if one.verdict == "refused"]
+        escalated = next((one for one in episode if one.action == "escalate"), None)
+        if escalated:
+            return "none", f"{self._seen()}; escalated on {escalated.decision_date}: retraining does not help", None
+        if len(refused) >= self.thresholds.max_refusals:
+            dates = ", ".join(str(one.decision_date) for one in refused)
+            return "escalate", f"retraining does not help: {self._seen()} after challengers refused on {dates}", None
+        return "train_now", self._seen(), None
+
+    def _on_drift(self, plan: Decision | None) -> tuple[Action, str, date | None]:
+        if plan is not None:
+            return "none", f"{self._seen()}; a challenger is planned for {plan.due_date}", None
+        refused = self._last("refused")
+        if refused:
+            again = refused.decision_date + timedelta(days=self.thresholds.cooldown_unlabelled_days)
+            if self.today < again:
+                return (
+                    "none",
+                    f"{self._seen()}, but a challenger was refused on {refused.decision_date}: wait until {again}",
+                    None,
+                )
+        if self.state.drift_retrain == "now":
+            return "train_now", self._seen(), None
+        due = self.today + timedelta(days=self.thresholds.planned_after_days)
+        return "plan_challenger", f"{self._seen()}: train a challenger on {due}, when what followed is labelled", due
+
+    def _waiting(self) -> str:
+        """Return what has to be waited for before anything is trained, if anything."""
+        rested = self.state.effective_from + timedelta(days=self.thresholds.cooldown_promoted_days)
+        if self.today < rested:
+            return f"the champion took over on {self.state.effective_from}: wait until {rested}"
+        pending = next((one for one in self.past if one.verdict == "pending"), None)
+        if pending:
+            return f"the challenger of {pending.decision_date} still waits for its approval"
+        refused = self._last("refused")
+        if refused:
+            again = refused.decision_date + timedelta(days=self.thresholds.cooldown_refused_days)
+            if self.today <= again:
+                return f"a challenger was refused on {refused.decision_date}: wait until {again} is over"
+        return ""
+
+    def _plan(self) -> Decision | None:
+        """Return the latest plan that was not carried out and that no newer champion has overtaken."""
+        done = max((one.decision_date for one in self.past if one.action == "train_now"), default=date.min)
+        plans = [one for one in self.past if one.action == "plan_challenger" and one.decision_date > done]
+        return next((one for one in reversed(plans) if one.decision_date >= self.state.effective_from), None)
+
+    def _episode(self) -> list[Decision]:
+        """Return the decisions of the labels' alarm that is still on, across gaps of up to the persistence window."""
+        found: list[Decision] = []
+        last = self.today
+        for one in reversed(self.past):
+            if one.decision_date < self.state.effective_from:
+                break
+            if one.alarm == "labels":
+                if (last - one.decision_date).days > self.thresholds.persistence_window:
+                    break
+                last = one.decision_date
+                found.append(one)
+        return found[::-1]
+
+    def _last(self, verdict: str) -> Decision | None:
+        return next((one for one in reversed(self.past) if one.verdict == verdict), None)
+
+    def _seen(self) -> str:
+        days = f"on {self.thresholds.persistence_days} of {self.thresholds.persistence_window} days"
+        if self.alarm == "none":
+            return "the alarm that it was planned for is over"
+        evidence = self.labels if self.alarm == "labels" else self.others
+        shown = ", ".join(str(signal) for signal in evidence.signals[:4]) or "nothing crosses its threshold today"
+        return f"alarm ({self.alarm}, {days}): {shown}"
+
+    def _calm(self) -> str:
+        signals = [*self.labels.signals, *self.others.signals]
+        if signals:
+            shown = ", ".join(map(str, signals[:4]))
+            return (
+                f"{shown}: not yet on {self.thresholds.persistence_days} of {self.thresholds.persistence_window} days"
+            )
+        if not self.labels.measured and not self.others.measured:
+            return f"no evidence: {self._why_not()}"
+        if not self.labels.measured:
+            return f"no drift without labels; no evidence from labels: {'; '.join(self.labels.missing)}"
+        if not self.others.measured:
+            return f"labels show no loss; no evidence from features and scores: {'; '.join(self.others.missing)}"
+        return "features, scores and labels are as expected"
+
+    def _why_not(self) -> str:
+        return "; ".join(_missing(self.labels, self.others)) or "nothing was measured"
+
+
+def _missing(*evidence: Evidence) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(reason for one in evidence for reason in one.missing))
+
+
+def _check_order(history: Sequence[DayMetrics]) -> None:
+    if not history:
+        raise ConfigurationError("a decision needs the day's metrics, got none; run the drift report of the day first")
+    for earlier, later in pairwise(history):
+        if later.date <= earlier.date:
+            raise ConfigurationError(
+                f"metrics of {later.date} come after those of {earlier.date}; give each day once, in the order of days"
+            )
