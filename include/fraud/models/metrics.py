@@ -80,6 +80,12 @@ class Ranking:
         area = np.sum(np.diff(wrong, prepend=0.0) * (caught + np.concatenate(([0.0], caught[:-1]))) / 2)
         return float(area / (caught[-1] * wrong[-1]))
 
+    def curves(self) -> tuple[Floats, Floats, Floats]:
+        """Return false-positive rate, recall and precision at each threshold, by falling threshold."""
+        caught, selected = self._counts(None)
+        wrong = selected - caught
+        return wrong / wrong[-1], caught / caught[-1], caught / selected
+
 
 def auc_roc(is_fraud: Flags, score: Floats) -> float:
     """Return the area under the ROC curve: how often a fraud scores above a genuine transaction, ties counting half.

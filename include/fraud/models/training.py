@@ -116,6 +116,8 @@ def _fit_scikit(
         parameters["class_weight"] = None
     if parameters.get("max_depth") == 0:
         parameters["max_depth"] = None
+    if facts["estimator"] in ("random_forest", "isolation_forest"):
+        parameters["n_jobs"] = -1
     pipeline = make_pipeline(StandardScaler(), _scikit(facts["estimator"])(**parameters, random_state=seed))
     pipeline.fit(features, is_fraud)
     # What a feature is replaced by to see how much it matters, where a model has no contributions of its own.
