@@ -8,17 +8,20 @@ Fraud Detection Handbook, chapter 3, "Baseline feature transformation".
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from fraud.errors import DataError
+from fraud.errors import ConfigurationError, DataError, MissingInputError
 from fraud.features.catalogue import LABEL_DELAY_DAYS, feature_names
 from fraud.features.engine import compute_features
+from fraud.parquet import write_parquet
 from fraud.schema import arrow_schema
 
-__all__ = ["add_features"]
+__all__ = ["add_features", "transform_folder"]
 
 _COLUMNS = {
     "TRANSACTION_ID": pa.int64(),
@@ -74,3 +77,56 @@ def add_features(table: pa.Table, version: str = "v1") -> pa.Table:
     for name in feature_names(version)[1:]:
         table = table.append_column(name.upper(), features[name])
     return table
+
+
+def transform_folder(source: Path, target: Path, version: str = "v1") -> pa.Table:
+    """Add features to the data set that lies in a folder, and write it to another, file by file under the same names.
+
+    Parameters
+    ----------
+    source
+        What ``fraud handbook generate`` wrote: ``transactions/*.parquet``, in the order of their names one data set.
+    target
+        Another folder.
+    version
+        Feature version.
+
+    Returns
+    -------
+    pyarrow.Table
+        What was written.
+
+    Raises
+    ------
+    ConfigurationError
+        When both folders are the same.
+    MissingInputError
+        When there is no Parquet file.
+    DataError
+        When a file cannot be read, its columns differ from the others', or the data are not what
+        :func:`add_features` takes. Then nothing is written.
+    """
+    if source.resolve() == target.resolve():
+        raise ConfigurationError(f"{target}: is the input too, and would be overwritten; give another --out")
+    files = sorted((source / "transactions").glob("*.parquet"))
+    if not files:
+        raise MissingInputError(f"{source}: no transactions/*.parquet; write them first with `fraud handbook generate`")
+    tables = [_read(file) for file in files]
+    for file, table in zip(files, tables, strict=True):
+        if not table.schema.equals(tables[0].schema):
+            raise DataError(
+                f"{file}: other columns or types than {files[0]}; remove what does not belong to the data set"
+            )
+    result = add_features(pa.concat_tables(tables), version)
+    first = 0
+    for file, table in zip(files, tables, strict=True):
+        write_parquet(result.slice(first, table.num_rows), target / file.relative_to(source))
+        first += table.num_rows
+    return result
+
+
+def _read(file: Path) -> pa.Table:
+    try:
+        return pq.ParquetFile(file).read()
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{file}: not a Parquet file that can be read ({error}); generate the data again") from None

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from fraud.errors import DataError
+from fraud.errors import ConfigurationError, DataError, MissingInputError
 from fraud.features.catalogue import feature_names
-from fraud.features.handbook import add_features
+from fraud.features.handbook import add_features, transform_folder
 from fraud.simulator.handbook import replay
 from fraud.simulator.worlds import load_world
 from unit.features.rolling import rolling_features
@@ -94,3 +95,32 @@ def test_handbook_features__refuse_a_missing_column() -> None:
 def test_handbook_features__refuse_rows_out_of_order(order: list[int], column: str) -> None:
     with pytest.raises(DataError, match=f"{column} does not ascend"):
         add_features(pa.Table.from_pandas(small().iloc[order], preserve_index=False))
+
+
+def test_transform_folder__writes_each_file_with_its_features(tmp_path: Path) -> None:
+    data = pa.Table.from_pandas(small(), preserve_index=False)
+    for name, part in (("a.parquet", data.slice(0, 1)), ("b.parquet", data.slice(1))):
+        (tmp_path / "in" / "transactions").mkdir(parents=True, exist_ok=True)
+        pq.write_table(part, tmp_path / "in" / "transactions" / name)
+    whole = transform_folder(tmp_path / "in", tmp_path / "out")
+    assert whole.equals(add_features(data))
+    assert pq.read_table(tmp_path / "out" / "transactions" / "b.parquet").equals(whole.slice(1))
+
+
+def test_transform_folder__refuses_bad_input_and_writes_nothing(tmp_path: Path) -> None:
+    source, target = tmp_path / "in", tmp_path / "out"
+    folder = source / "transactions"
+    folder.mkdir(parents=True)
+    with pytest.raises(MissingInputError, match="in: no transactions"):
+        transform_folder(source, target)
+    data = pa.Table.from_pandas(small(), preserve_index=False)
+    pq.write_table(data, folder / "a.parquet")
+    with pytest.raises(ConfigurationError, match="would be overwritten"):
+        transform_folder(source, source / ".." / "in")
+    pq.write_table(data.drop_columns("TX_FRAUD"), folder / "b.parquet")
+    with pytest.raises(DataError, match=r"b.parquet: other columns or types than .*a.parquet"):
+        transform_folder(source, target)
+    (folder / "b.parquet").write_text("no")
+    with pytest.raises(DataError, match=r"b.parquet: not a Parquet file"):
+        transform_folder(source, target)
+    assert not target.exists()
