@@ -115,6 +115,7 @@ class Settings(_Block):
     scoring_wait_hours: float = Field(12, gt=0, description="how long scoring waits for the day before")
 
     alert_budget: int = Field(100, ge=1, description="cards that the investigators can look at in a day")
+    investigation_cost: float = Field(10.0, ge=0, description="of one alert, in the amounts' currency")
     compromised_days: int = Field(
         28, ge=0, description="a card is compromised this long after a fraud label became known"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -47,6 +48,12 @@ class Objects:
         except self.client.exceptions.NoSuchKey:
             return None
         return str(answer["Body"].read().decode("utf-8"))
+
+    def lines(self, relative: str) -> Iterator[str]:
+        """Yield an object's lines as they arrive."""
+        body = self.client.get_object(Bucket=self.layout.bucket, Key=self.layout.key(relative))["Body"]
+        for line in body.iter_lines():
+            yield line.decode("utf-8")
 
     def read_json(self, relative: str) -> Any:
         """Return an object's parsed JSON, or None when there is no such object."""

@@ -150,6 +150,15 @@ def test_collect__fewer_cards_than_the_budget(paths, scored):
     assert output(paths, "alerts", DAY).num_rows == len(set(scored[DAY]["customer"].tolist()))
 
 
+def test_collect__the_json_holds_the_alerts_of_the_table(paths, scored):
+    collect.run(paths, DAY, DAY, 1, 10)
+    rows = json.loads((paths.output("alerts") / f"alert_date={DAY}" / "alerts.json").read_text())
+    table = output(paths, "alerts", DAY).to_pylist()
+    for row in table:
+        row |= {"alert_date": str(row["alert_date"]), "reasons": json.loads(row["reasons"])}
+    assert rows == table
+
+
 def test_collect__same_inputs_give_the_same_bytes(paths, scored):
     collect.run(paths, DAY, NEXT, 1, 10)
     first = {path: path.read_bytes() for path in sorted(paths.output("").rglob("*.*"))}
@@ -159,6 +168,7 @@ def test_collect__same_inputs_give_the_same_bytes(paths, scored):
     assert summary["rows"] == {"alerts": 10, "predictions": 400}
     assert summary["model_version"] == 1
     assert sorted(summary["files"]) == [
+        f"alerts/alert_date={DAY}/alerts.json",
         f"alerts/alert_date={DAY}/part.parquet",
         f"predictions/tx_date={DAY}/part.parquet",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pyarrow.parquet as pq
 
 from fraud.containers.paths import JobPaths
 from fraud.containers.rows import parse_rows
-from fraud.containers.summary import write_summary
+from fraud.containers.summary import write_summary, write_text
 from fraud.errors import ConfigurationError, DataError, MissingInputError
 from fraud.models import alerts, artefact
 from fraud.parquet import write_parquet
@@ -85,19 +86,28 @@ def _collect(
         "model_version": np.full(len(chosen), model_version, np.int32),
         "reasons": alerts.reasons(model, matrix, names) if len(chosen) else [],
     }
+    alert_table = pa.table(alerted, schema=arrow_schema("alerts"))
     files = [
         write_parquet(
             pa.table(predictions, schema=arrow_schema("predictions")),
             paths.output("predictions") / f"tx_date={day}" / "part.parquet",
         ),
-        write_parquet(
-            pa.table(alerted, schema=arrow_schema("alerts")),
-            paths.output("alerts") / f"alert_date={day}" / "part.parquet",
-        ),
+        write_parquet(alert_table, paths.output("alerts") / f"alert_date={day}" / "part.parquet"),
+        _write_json(alert_table, paths.output("alerts") / f"alert_date={day}" / "alerts.json"),
     ]
     write_summary(
         paths, day, {"alerts": len(chosen), "predictions": len(transaction)}, files, model_version=model_version
     )
+
+
+def _write_json(table: pa.Table, path: Path) -> Path:
+    """Write the alerts once more for the monitor page: the workers that publish it read no Parquet."""
+    rows = [
+        {**row, "alert_date": str(row["alert_date"]), "reasons": json.loads(row["reasons"])}
+        for row in table.to_pylist()
+    ]
+    write_text(path, json.dumps(rows, sort_keys=True) + "\n")
+    return path
 
 
 def _read_day(paths: JobPaths, name: str, day: date) -> pa.Table:
