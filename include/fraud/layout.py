@@ -83,6 +83,11 @@ def drift_report(day: date) -> str:
     return f"reports/drift/date={day}/"
 
 
+def decision(day: date) -> str:
+    """Key of what was decided on a day."""
+    return f"monitoring/decisions/{day}.json"
+
+
 def monitoring(name: str) -> str:
     """Key of a monitoring object."""
     return f"monitoring/{name}"

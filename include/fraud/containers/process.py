@@ -9,8 +9,9 @@ import argparse
 import importlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
+from typing import Any
 
 from fraud.containers.paths import JobPaths
 from fraud.containers.summary import write_text
@@ -30,7 +31,12 @@ STEPS = {
 
 
 def _parser() -> argparse.ArgumentParser:
-    types = {"start": date.fromisoformat, "end": date.fromisoformat, "model_version": int, "alert_budget": int}
+    types: dict[str, Callable[[str], Any]] = {
+        "start": date.fromisoformat,
+        "end": date.fromisoformat,
+        "model_version": int,
+        "alert_budget": int,
+    }
     parser = argparse.ArgumentParser(prog="process", description=__doc__)
     steps = parser.add_subparsers(dest="step", required=True)
     for step, arguments in STEPS.items():

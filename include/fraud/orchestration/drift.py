@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from fraud import layout
+from fraud import layout, warehouse
 from fraud.errors import MissingInputError
+from fraud.monitoring.decision import HISTORY_DAYS, PAST_DAYS, Decision, State, decide
+from fraud.monitoring.observation import DayMetrics
 from fraud.orchestration import jobs, manifests
 from fraud.orchestration.manifests import read_days
 from fraud.orchestration.objects import Objects
 from fraud.orchestration.plans import Stage
-from fraud.orchestration.registry import Package
-from fraud.orchestration.requests import step_days
+from fraud.orchestration.registry import Package, champion_of, package_of_run
+from fraud.orchestration.requests import run_folder, step_days
 from fraud.settings import Settings
 
 __all__ = ["close_days", "decide_days", "load_drift", "plan_report"]
 
 Request = Mapping[str, Any]
+
+ROOTS = {
+    "reports": "reports/drift/",
+    "drift_metrics": "monitoring/drift_metrics/",
+    "performance": "monitoring/performance/",
+}
+"""Key prefix of each output of the drift report's job."""
 
 _POOLED_DAYS = 6  # days before the first that a report may pool with, where a day alone is a small sample
 _MAX_REFERENCES = 5  # a processing job takes ten inputs
@@ -43,7 +54,8 @@ def plan_report(
     versions = sorted({int(manifest.content["model_version"]) for manifest in scored})
     if len(versions) > _MAX_REFERENCES:
         raise MissingInputError(
-            f"{len(versions)} champions scored {days[0]} to {days[-1]}, a report takes {_MAX_REFERENCES}; use a shorter range"
+            f"{len(versions)} champions scored {days[0]} to {days[-1]}, a report takes {_MAX_REFERENCES}; "
+            "use a shorter range"
         )
     references = {
         package.version: package.metadata["reference_uri"] for package in packages if package.version in versions
@@ -73,26 +85,87 @@ def plan_report(
             stage.input("predictions", "predictions/", scored),
             *stage.unloaded("labelled"),
         ],
-        {
-            "reports": uri("reports/drift/"),
-            "drift_metrics": uri("monitoring/drift_metrics/"),
-            "performance": uri("monitoring/performance/"),
-            "summary": uri("summaries/drift/"),
-        },
+        {**{output: uri(root) for output, root in ROOTS.items()}, "summary": uri("summaries/drift/")},
     )
 
 
-def close_days(settings: Settings, objects: Objects, packages: Sequence[Package], request: Request) -> None:
+def decide_days(
+    settings: Settings, objects: Objects, packages: Sequence[Package], request: Request
+) -> list[dict[str, Any]]:
+    """Decide on each day, in order, and keep the decisions; a day that was decided stays decided.
+
+    So a task that runs again, and a range over days of the schedule, never trains today's model for a past day.
+    """
+    decisions = []
+    for day in step_days(request, "drift"):
+        manifests.check_day(objects, "drift", day, layout.summary("drift", day), ROOTS)
+        stored = objects.read_json(layout.decision(day))
+        if stored is None:
+            stored = _decide(settings, objects, packages, day, acting=request["act"]).model_dump(mode="json")
+            objects.write_json(layout.decision(day), stored)
+        decisions.append(stored)
+    return decisions
+
+
+def load_drift(objects: Objects, request: Request) -> list[str]:
+    """Return the SQL that loads the days' metrics, labelled performance and decisions."""
+    days = step_days(request, "drift")
+    checked = [manifests.check_day(objects, "drift", day, layout.summary("drift", day), ROOTS) for day in days]
+    stage = Stage(objects, request)
+    statements = []
+    for table in ("drift_metrics", "performance"):
+        if stage.has(checked, ROOTS[table]):
+            statements += warehouse.load_days(table, days[0], days[-1], stage.copy(table, checked, ROOTS[table]))
+    text = io.StringIO()
+    csv.writer(text).writerows(Decision.model_validate(objects.read_json(layout.decision(day))).row() for day in days)
+    key = f"staging/{request['run']}/copy/decisions.csv"
+    objects.write_text(key, text.getvalue(), "text/csv")
+    return statements + warehouse.load_days("decisions", days[0], days[-1], objects.layout.uri(key))
+
+
+def close_days(settings: Settings, objects: Objects, request: Request) -> None:
     """Write the days' drift manifests, last of all: what scoring of the next day waits for."""
-    roots = {
-        "reports": "reports/drift/",
-        "drift_metrics": "monitoring/drift_metrics/",
-        "performance": "monitoring/performance/",
-    }
     days = step_days(request, "drift")
     for manifest in read_days(objects, "scoring", days, "the drift report"):
         day = date.fromisoformat(manifest.content["date"])
         manifests.record_day(
-            objects, "drift", day, layout.summary("drift", day), roots, [manifest],
-            {"drift": settings.drift.model_dump()}, manifest.content["world"],
-        )  # fmt: skip
+            objects,
+            "drift",
+            day,
+            layout.summary("drift", day),
+            ROOTS,
+            [manifest],
+            {"drift": settings.drift.model_dump()},
+            manifest.content["world"],
+        )
+
+
+def _decide(settings: Settings, objects: Objects, packages: Sequence[Package], day: date, *, acting: bool) -> Decision:
+    history = []
+    for offset in range(HISTORY_DAYS - 1, -1, -1):
+        content = objects.read_text(f"{layout.drift_report(day - timedelta(days=offset))}metrics.json")
+        if content is not None:
+            history.append(DayMetrics.model_validate_json(content))
+    past = []
+    for offset in range(PAST_DAYS, 0, -1):
+        stored = objects.read_json(layout.decision(day - timedelta(days=offset)))
+        if stored is not None:
+            past.append(Decision.model_validate({**stored, "verdict": _verdict(packages, stored["run_id"])}))
+    champion = champion_of(day, packages)
+    effective_from = next(
+        (package.effective_from for package in packages if package.version == history[-1].model_version),
+        champion.effective_from,
+    )
+    state = State(
+        effective_from=date.fromisoformat(effective_from),
+        past=tuple(past),
+        drift_retrain=settings.drift_retrain,
+        acting=acting,
+    )
+    return decide(history, state, settings.drift)
+
+
+def _verdict(packages: Sequence[Package], run_id: str) -> str:
+    package = package_of_run(packages, run_folder(run_id)) if run_id else None
+    names = {"Approved": "promoted", "Rejected": "refused", "PendingManualApproval": "pending"}
+    return names[package.approval] if package else ""

@@ -1,6 +1,6 @@
 """The task groups that the DAGs share, each a function of the request that the run's first task has checked.
 
-A group whose step was not asked for skips itself: its first task raises ``AirflowSkipException`` and Airflow skips the rest.
+A group whose step was not asked for skips itself: its first task raises ``AirflowSkipException``.
 """
 
 from __future__ import annotations
@@ -215,7 +215,7 @@ class Groups:
         def decide(request: dict[str, Any]) -> list[str]:
             decisions = drift.decide_days(settings, objects, packages_of(settings)[1], request)
             ti = get_current_context()["ti"]
-            ti.xcom_push("sql", drift.load_drift(settings, objects, request))
+            ti.xcom_push("sql", drift.load_drift(objects, request))
             ti.xcom_push("training", decisions[-1])
             train = act and decisions[-1]["action"] == "train_now"
             return ["drift.load_drift", *(["drift.trigger_training"] if train else [])]
@@ -223,7 +223,7 @@ class Groups:
         @task(trigger_rule="none_failed")
         @fail_fast
         def close_days(request: dict[str, Any]) -> None:
-            drift.close_days(settings, objects, packages_of(settings)[1], request)
+            drift.close_days(settings, objects, request)
 
         @task_group(group_id="drift")
         def drift_group() -> None:

@@ -16,7 +16,16 @@ from fraud import layout
 from fraud.errors import ConflictError, DataError, MissingInputError
 from fraud.orchestration.objects import Objects
 
-__all__ = ["Manifest", "copy_manifest", "days_between", "digest", "input_manifest", "read_days", "record_day"]
+__all__ = [
+    "Manifest",
+    "check_day",
+    "copy_manifest",
+    "days_between",
+    "digest",
+    "input_manifest",
+    "read_days",
+    "record_day",
+]
 
 
 ONE_DAY = timedelta(days=1)
@@ -65,17 +74,8 @@ def read_days(objects: Objects, step: str, days: Iterable[date], purpose: str) -
     return manifests
 
 
-def record_day(
-    objects: Objects,
-    step: str,
-    day: date,
-    summary_key: str,
-    roots: Mapping[str, str],
-    inputs: Iterable[Manifest],
-    settings: Mapping[str, Any],
-    world: str,
-) -> dict[str, Any]:
-    """Check a day's outputs against what the job said about them and write the day's manifest.
+def check_day(objects: Objects, step: str, day: date, summary_key: str, roots: Mapping[str, str]) -> dict[str, Any]:
+    """Check a day's outputs against what the job said about them.
 
     Parameters
     ----------
@@ -87,19 +87,18 @@ def record_day(
         Object in which the job described its outputs (``fraud.containers.summary``).
     roots
         Key prefix of each of the job's outputs.
-    inputs
-        The manifests that the outputs come from.
-    settings
-        The settings that the outputs depend on.
-    world
-        Content hash of the world that the day belongs to.
+
+    Returns
+    -------
+    dict
+        The summary, its files named by key.
 
     Raises
     ------
+    MissingInputError
+        When the job left no summary for the day.
     DataError
         When an output is missing or has another size than the job wrote.
-    ConflictError
-        When the day was written for another world.
     """
     summary = objects.read_json(summary_key)
     if summary is None:
@@ -117,15 +116,44 @@ def record_day(
                 f"{key} {found} where the job wrote {described['bytes']} bytes; clear the job's task to write it again"
             )
         files[key] = described
+    return {**summary, "files": files}
+
+
+def record_day(
+    objects: Objects,
+    step: str,
+    day: date,
+    summary_key: str,
+    roots: Mapping[str, str],
+    inputs: Iterable[Manifest],
+    settings: Mapping[str, Any],
+    world: str,
+) -> dict[str, Any]:
+    """Check a day's outputs (:func:`check_day`) and write the day's manifest.
+
+    Parameters
+    ----------
+    objects, step, day, summary_key, roots
+        As for :func:`check_day`.
+    inputs
+        The manifests that the outputs come from.
+    settings
+        The settings that the outputs depend on.
+    world
+        Content hash of the world that the day belongs to.
+
+    Raises
+    ------
+    ConflictError
+        When the day was written for another world.
+    """
     manifest = {
+        **check_day(objects, step, day, summary_key, roots),
         "step": step,
         "date": str(day),
         "world": world,
-        "rows": summary["rows"],
-        "files": files,
         "inputs": {manifest.key: manifest.digest for manifest in inputs},
         "settings": dict(settings),
-        **{key: value for key, value in summary.items() if key not in ("date", "rows", "files")},
     }
     before = objects.read_json(layout.manifest(step, day))
     if before is not None and before["world"] != world:

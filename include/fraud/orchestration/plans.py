@@ -1,7 +1,7 @@
 """What the tasks between the operators do: plan a job, or check and record what it wrote.
 
-Each ``plan_*`` returns a job configuration; each ``record_*`` checks the outputs, writes the days' manifests and returns
-the SQL that loads them.
+Each ``plan_*`` returns a job configuration; each ``record_*`` checks the outputs, writes the days' manifests and
+returns the SQL that loads them.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def record_features(settings: Settings, objects: Objects, request: Request) -> l
                 inputs,
                 {"feature_version": settings.feature_version},
                 inputs[-1].content["world"],
-            )  # fmt: skip
+            )
         )
     copy = Stage(objects, request).copy("features", recorded, root)
     return warehouse.load_days("features", days[0], days[-1], copy)
@@ -237,7 +237,7 @@ def plan_collection(
                     "alerts": uri("alerts/"),
                     "summary": uri("summaries/scoring/"),
                 },
-            )  # fmt: skip
+            )
         )
     return configurations
 
@@ -248,13 +248,17 @@ def record_scores(settings: Settings, objects: Objects, request: Request) -> lis
     features = read_days(objects, "features", days, "scoring")
     recorded = [
         manifests.record_day(
-            objects, "scoring", day, layout.summary("scoring", day),
-            {"predictions": "predictions/", "alerts": "alerts/"}, [manifest],
+            objects,
+            "scoring",
+            day,
+            layout.summary("scoring", day),
+            {"predictions": "predictions/", "alerts": "alerts/"},
+            [manifest],
             {"alert_budget": settings.alert_budget, "compromised_days": settings.compromised_days},
             manifest.content["world"],
         )
         for day, manifest in zip(days, features, strict=True)
-    ]  # fmt: skip
+    ]
     stage = Stage(objects, request)
     statements = warehouse.load_days(
         "predictions", days[0], days[-1], stage.copy("predictions", recorded, "predictions/")
@@ -264,7 +268,7 @@ def record_scores(settings: Settings, objects: Objects, request: Request) -> lis
 
 
 def plan_investigation(settings: Settings, objects: Objects, request: Request, attempt: int) -> dict[str, Any]:
-    """Plan the job that plays the investigators: labels for the transactions of the alerted cards, known the next day."""
+    """Plan the job that plays the investigators: labels for the alerted cards' transactions, known the next day."""
     days = step_days(request, "scoring")
     uri = settings.layout.uri
     scored = read_days(objects, "scoring", days, "the investigation")
@@ -283,11 +287,17 @@ def record_investigation(objects: Objects, request: Request) -> list[str]:
     scored = read_days(objects, "scoring", days, "the investigation")
     recorded = [
         manifests.record_day(
-            objects, "investigation", day, layout.summary("investigation", day), {"labels": "raw/labels/"}, [manifest], {},
+            objects,
+            "investigation",
+            day,
+            layout.summary("investigation", day),
+            {"labels": "raw/labels/"},
+            [manifest],
+            {},
             manifest.content["world"],
         )
         for day, manifest in zip(days, scored, strict=True)
-    ]  # fmt: skip
+    ]
     known = [day + timedelta(days=1) for day in (days[0], days[-1])]
     copy = Stage(objects, request).copy("investigation", recorded, "raw/labels/")
     return warehouse.load_days("label_deliveries", known[0], known[1], copy, "investigation")

@@ -175,8 +175,9 @@ def training_request(
     start = max(end - timedelta(days=(window_days or settings.training.window_days) - 1), filled)
     if (end - start).days < 6:
         raise MissingInputError(
-            f"training as of {as_of} finds fewer than 7 labelled days with full windows: labels reach to {end}, windows are "
-            f"full from {filled}; train as of {filled + timedelta(days=7 + settings.label_delay_days)} or later"
+            f"training as of {as_of} finds fewer than 7 labelled days with full windows: labels reach to {end}, "
+            f"windows are full from {filled}; "
+            f"train as of {filled + timedelta(days=7 + settings.label_delay_days)} or later"
         )
     overrides = hyperparameters or {}
     unknown = sorted(set(overrides) - set(names))
@@ -211,10 +212,15 @@ def _request(
 ) -> dict[str, Any]:
     run = run_folder(run_id)
     staging = settings.layout.uri(f"staging/{run}/")
-    request = {
-        "run": run, "days": dict(days), "act": act, "training": training, "model_version": model_version, "world": world,
+    request: dict[str, Any] = {
+        "run": run,
+        "days": dict(days),
+        "act": act,
+        "training": training,
+        "model_version": model_version,
+        "world": world,
         "unload": {},
-    }  # fmt: skip
+    }
     if "scoring" in days:
         start, end = map(date.fromisoformat, days["scoring"])
         select = warehouse.query("compromised_cards", start=start, end=end, compromised_days=settings.compromised_days)
@@ -270,9 +276,8 @@ def _check_upstream(
 
 def _within(world: World, start: date, end: date) -> None:
     if start < world.start:
-        raise ConfigurationError(f"{start} lies before world {world.name!r} begins on {world.start}; choose a later day than {end}"
-                                 if start == end else
-                                 f"{start} lies before world {world.name!r} begins on {world.start}; start the range there")  # fmt: skip
+        what = "choose a later day" if start == end else "start the range there"
+        raise ConfigurationError(f"{start} lies before world {world.name!r} begins on {world.start}; {what}")
 
 
 def _look_back(world: World, day: date) -> list[date]:

@@ -70,9 +70,13 @@ def plan_candidates(settings: Settings, training: Training, attempt: int) -> lis
 
 
 def plan_evaluation(
-    settings: Settings, objects: Objects, packages: Sequence[Package], training: Training,
-    trained: Sequence[Mapping[str, Any]], attempt: int,
-) -> dict[str, Any]:  # fmt: skip
+    settings: Settings,
+    objects: Objects,
+    packages: Sequence[Package],
+    training: Training,
+    trained: Sequence[Mapping[str, Any]],
+    attempt: int,
+) -> dict[str, Any]:
     """Plan the job that compares the candidates with each other and with the champion on the held-out customers."""
     folder = layout.training(training["run"])
     uri = settings.layout.uri
@@ -166,10 +170,18 @@ def load_verdict(settings: Settings, objects: Objects, training: Training, decid
     best = decided["best"]
     metrics = decided["candidates"][best]
     row = [
-        training["run"], training["as_of"], training["kind"], best, decided["model_version"],
-        str(decided["promoted"]).lower(), training["as_of"],
-        metrics["auc_roc"], metrics["average_precision"], metrics["card_precision"], decided["verdict"]["reason"][:1024],
-    ]  # fmt: skip
+        training["run"],
+        training["as_of"],
+        training["kind"],
+        best,
+        decided["model_version"],
+        str(decided["promoted"]).lower(),
+        training["as_of"],
+        metrics["auc_roc"],
+        metrics["average_precision"],
+        metrics["card_precision"],
+        decided["verdict"]["reason"][:1024],
+    ]
     key = f"{layout.training(training['run'])}verdict.csv"
     text = io.StringIO()
     csv.writer(text).writerow(row)

@@ -1,7 +1,7 @@
 """SQL of the warehouse: ``tables/`` one table a file, ``queries/`` one query a file, and how days are loaded.
 
-The Redshift Data API binds no parameters in batches, in ``COPY`` and in ``UNLOAD``. What goes into the text is therefore
-typed here: dates, whole numbers, ``s3://`` URIs, and names that this package itself declares.
+The Redshift Data API binds no parameters in batches, in ``COPY`` and in ``UNLOAD``. What goes into the text is
+therefore typed here: dates, whole numbers, ``s3://`` URIs, and names that this package itself declares.
 """
 
 from __future__ import annotations
@@ -60,12 +60,13 @@ def query(name: str, **values: date | int | Sequence[str] | str) -> str:
         raise ConfigurationError(f"queries/{name}.sql: placeholder {error} has no value; pass it to query()") from None
 
 
-def copy(table: str, manifest_uri: str) -> str:
-    """Return the ``COPY`` of the Parquet files that a manifest names into a table."""
-    return f"COPY {table} FROM '{_uri(manifest_uri)}' IAM_ROLE DEFAULT FORMAT AS PARQUET MANIFEST"
+def copy(table: str, uri: str) -> str:
+    """Return the ``COPY`` of one CSV file, or of the Parquet files that a manifest names, into a table."""
+    file_format = "CSV" if uri.endswith(".csv") else "PARQUET MANIFEST"
+    return f"COPY {table} FROM '{_uri(uri)}' IAM_ROLE DEFAULT FORMAT AS {file_format}"
 
 
-def load_days(table: str, start: date, end: date, manifest_uri: str, source: str | None = None) -> list[str]:
+def load_days(table: str, start: date, end: date, uri: str, source: str | None = None) -> list[str]:
     """Return the statements that replace a table's rows of some days; run as one batch they are one transaction.
 
     Parameters
@@ -74,8 +75,8 @@ def load_days(table: str, start: date, end: date, manifest_uri: str, source: str
         Table of the schema ``fraud``.
     start, end
         First and last day, both included.
-    manifest_uri
-        Redshift manifest of the days' files.
+    uri
+        Redshift manifest of the days' Parquet files, or a CSV file.
     source
         For ``label_deliveries``: whose labels, of those days on which they became known.
     """
@@ -85,7 +86,7 @@ def load_days(table: str, start: date, end: date, manifest_uri: str, source: str
         condition = f"source = '{source}' AND known_at >= '{start}' AND known_at < DATEADD(day, 1, '{end}'::DATE)"
     else:
         condition = f"{_DATE_COLUMN[table]} BETWEEN '{start}' AND '{end}'"
-    return [f"DELETE FROM fraud.{table} WHERE {condition}", copy(f"fraud.{table}", manifest_uri)]
+    return [f"DELETE FROM fraud.{table} WHERE {condition}", copy(f"fraud.{table}", uri)]
 
 
 def load_run(table: str, run_id: str, csv_uri: str) -> list[str]:
@@ -94,7 +95,7 @@ def load_run(table: str, run_id: str, csv_uri: str) -> list[str]:
         raise ConfigurationError(f"{run_id!r} is not a run name that may stand in SQL; expected letters, digits and -")
     return [
         f"DELETE FROM fraud.{table} WHERE run_id = '{run_id}'",
-        f"COPY fraud.{table} FROM '{_uri(csv_uri)}' IAM_ROLE DEFAULT FORMAT AS CSV",
+        copy(f"fraud.{table}", csv_uri),
     ]
 
 

@@ -22,7 +22,7 @@ def params(**changes):
 
 def test_daily__asks_for_every_step_of_its_day(settings, bootstrapped) -> None:
     request = daily_request(settings, bootstrapped, [package()], settings.first_day, "scheduled__1")
-    assert request["days"] == dict.fromkeys(layout.STEPS, ["2026-03-01", "2026-03-01"])
+    assert request["days"] == {step: ["2026-03-01", "2026-03-01"] for step in layout.STEPS}
     assert request["act"]
     assert request["wait_scoring"] == ["unit/manifests/drift/2026-02-28.json"]
 

@@ -1,0 +1,78 @@
+"""### One day of card-fraud detection
+
+```
+transactions ──► features ──► scoring ──────────────► drift ─────────► (fraud_training)
+ simulate         look-back    champion of the day     Evidently report
+ validate, load   compute      transform, collect      labelled performance
+                  load         alerts, investigation   decision
+```
+
+One run a day at 01:00 UTC, for the day before. A day's outputs are recorded in `manifests/<step>/<date>.json`; scoring
+of a day waits for the drift decision of the day before, so that a promotion is never a race. Several days may be under
+way.
+
+**When it fails**: the failed task's log says what was wrong and what to do. Mend it and clear the task: every task can
+be run again. Later days wait (twelve hours by default) and go on by themselves.
+"""
+
+from datetime import date, timedelta
+
+import pendulum
+from airflow.sdk import CronDataIntervalTimetable, Param, dag, get_current_context, task
+
+from fraud.orchestration.groups import Groups
+from fraud.orchestration.objects import Objects
+from fraud.orchestration.operators import default_args, fail_fast
+from fraud.orchestration.registry import packages_of
+from fraud.orchestration.requests import daily_request
+from fraud.settings import Settings
+
+settings = Settings.from_environment()
+
+
+@dag(
+    dag_id="fraud_daily",
+    dag_display_name="Fraud: daily",
+    schedule=CronDataIntervalTimetable("0 1 * * *", timezone="UTC"),
+    start_date=pendulum.datetime(
+        settings.first_day.year, settings.first_day.month, settings.first_day.day, 1, tz="UTC"
+    ),
+    catchup=True,
+    max_active_runs=settings.max_active_runs,
+    dagrun_timeout=timedelta(hours=settings.scoring_wait_hours + 12),
+    default_args=default_args(settings),
+    tags=["fraud", "daily"],
+    doc_md=__doc__,
+    params={
+        "date": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="Day",
+            description="Day to run; the run's own data interval when empty.",
+        ),
+    },
+)
+def fraud_daily() -> None:
+    """Deliver, compute, score and watch one day."""
+    groups = Groups(settings)
+
+    @task(multiple_outputs=True)
+    @fail_fast
+    def check_request() -> dict:
+        """Work out the day and refuse what cannot work before any job starts."""
+        context = get_current_context()
+        asked = context["params"]["date"]
+        day = date.fromisoformat(asked) if asked else context["data_interval_start"].date()
+        return daily_request(settings, Objects(settings.layout), packages_of(settings)[1], day, context["run_id"])
+
+    request = check_request()
+    (
+        groups.transactions(request)
+        >> groups.features(request, wait=True)
+        >> groups.scoring(request, wait=True)
+        >> groups.drift(request, act=True)
+    )
+
+
+fraud_daily()

@@ -1,0 +1,107 @@
+"""### The past: bootstrap, recompute, re-score
+
+```
+prepare ──► transactions ──► features ──► train ──► scoring ──► drift
+ world       one job for the whole range at every step; the run never acts on what it sees
+ schema
+```
+
+Without dates it bootstraps an environment: everything before the first scheduled day, the first champion, its scores
+and metrics. With dates it does the chosen steps again over that range; running a step again over a day changes nothing.
+
+**When it fails**: the failed task's log says what was wrong and what to do. Mend it and clear the task.
+"""
+
+from datetime import timedelta
+
+from airflow.sdk import Param, chain, dag, get_current_context, task, task_group
+from airflow.sdk.exceptions import AirflowSkipException
+
+from fraud import warehouse
+from fraud.orchestration.groups import Groups
+from fraud.orchestration.objects import Objects
+from fraud.orchestration.operators import Operators, default_args, fail_fast
+from fraud.orchestration.plans import store_world
+from fraud.orchestration.registry import packages_of
+from fraud.orchestration.requests import HISTORY_STEPS, history_request
+from fraud.settings import Settings
+
+settings = Settings.from_environment()
+
+
+@dag(
+    dag_id="fraud_history",
+    dag_display_name="Fraud: history",
+    schedule=None,
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=24),
+    default_args=default_args(settings),
+    tags=["fraud", "history", "by hand"],
+    doc_md=__doc__,
+    params={
+        "start": Param(
+            None, type=["null", "string"], format="date", title="First day", description="Empty: the whole past."
+        ),
+        "end": Param(None, type=["null", "string"], format="date", title="Last day", description="Included."),
+        "steps": Param(
+            list(HISTORY_STEPS),
+            type="array",
+            items={"type": "string", "enum": list(HISTORY_STEPS)},
+            minItems=1,
+            uniqueItems=True,
+            examples=list(HISTORY_STEPS),
+            title="Steps",
+            description="What to do, in this order.",
+        ),
+        "world": Param(
+            None,
+            type=["null", "string"],
+            title="World",
+            description="Named world to anchor at the first bootstrap; the setting's otherwise.",
+        ),
+        "model_version": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            title="Model version",
+            description="Score with this version, not the day's champion.",
+        ),
+    },
+)
+def fraud_history() -> None:
+    """Do chosen steps over a range of days, one job a step."""
+    groups = Groups(settings)
+    objects = Objects(settings.layout)
+
+    @task(multiple_outputs=True)
+    @fail_fast
+    def check_request() -> dict:
+        """Work out the range of each step and refuse what cannot work before any job starts."""
+        context = get_current_context()
+        return history_request(settings, objects, packages_of(settings)[1], context["params"], context["run_id"])
+
+    @task
+    @fail_fast
+    def store_the_world(request: dict) -> str:
+        """Keep the anchored world, once."""
+        if request["world"] is None:
+            raise AirflowSkipException("step 'prepare' was not asked for")
+        return store_world(objects, request)
+
+    @task_group
+    def prepare(request: dict) -> None:
+        store_the_world(request) >> Operators(settings).sql("create_schema", warehouse.create_schema())
+
+    request = check_request()
+    chain(
+        prepare(request),
+        groups.transactions(request),
+        groups.features(request, wait=False),
+        groups.train(request),
+        groups.scoring(request, wait=False),
+        groups.drift(request, act=False),
+    )
+
+
+fraud_history()

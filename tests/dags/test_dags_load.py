@@ -1,0 +1,98 @@
+"""The DAG files: they load, fast, without the library's heavy half, and say what they are."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+PROGRAM = """
+import json, sys
+import airflow.providers.amazon.aws.operators.sagemaker
+import airflow.providers.amazon.aws.operators.redshift_data
+import airflow.providers.amazon.aws.sensors.s3, airflow.providers.standard.operators.trigger_dagrun
+before = set(sys.modules)
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag(sys.argv[1], include_examples=False)
+heavy = ("numpy", "pandas", "pyarrow", "sklearn", "xgboost", "numba", "evidently")
+ours = [m for m in heavy if m in set(sys.modules) - before]
+print(json.dumps({
+    "errors": {k: v for k, v in bag.import_errors.items()},
+    "seconds": {s.file: s.duration.total_seconds() for s in bag.dagbag_stats},
+    "heavy": ours,
+    "dags": {d.dag_id: {
+        "doc": bool(d.doc_md), "tags": sorted(d.tags), "tasks": sorted(d.task_ids), "owners": d.owner, "params": list(d.params),
+        "retries": sorted({t.retries for t in d.tasks}), "timeouts": all(t.execution_timeout for t in d.tasks),
+        "catchup": d.catchup, "max_active_runs": d.max_active_runs,
+    } for d in bag.dags.values()},
+}))
+"""
+
+
+@pytest.fixture(scope="session")
+def bag(tmp_path_factory) -> dict:
+    home = tmp_path_factory.mktemp("airflow")
+    environment = {
+        **os.environ,
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+        "AWS_DEFAULT_REGION": "nowhere-1",
+        "FRAUD_NOTIFICATIONS_TOPIC_ARN": "",
+    }
+    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], env=environment, check=True, capture_output=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(ROOT / "dags")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr[-3000:]
+    return json.loads(answer.stdout.splitlines()[-1])
+
+
+def test_dag_files__load_without_error(bag) -> None:
+    assert bag["errors"] == {}
+    assert sorted(bag["dags"]) == ["fraud_daily", "fraud_history", "fraud_training"]
+
+
+def test_dag_files__bring_in_no_heavy_library_of_ours(bag) -> None:
+    assert bag["heavy"] == []
+
+
+def test_dags__document_themselves(bag) -> None:
+    for name, dag in bag["dags"].items():
+        assert dag["doc"], name
+        assert "fraud" in dag["tags"], name
+        assert dag["owners"] == "fraud", name
+        assert dag["timeouts"], name
+        assert dag["params"], name
+
+
+def test_daily__catches_up_with_several_runs_at_once(bag) -> None:
+    assert bag["dags"]["fraud_daily"]["catchup"]
+    assert bag["dags"]["fraud_daily"]["max_active_runs"] > 1
+
+
+def test_dags__share_the_same_task_groups(bag) -> None:
+    daily, history = (set(bag["dags"][name]["tasks"]) for name in ("fraud_daily", "fraud_history"))
+    only_daily = {"features.wait_for_look_back", "scoring.wait_for_drift_of_the_day_before", "drift.trigger_training"}
+    assert daily - history == only_daily
+    training = set(bag["dags"]["fraud_training"]["tasks"])
+    assert training - history == set()
+
+
+def test_airflowignore__keeps_the_library_from_being_parsed(tmp_path) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    (tmp_path / "fraud").mkdir()
+    (tmp_path / ".airflowignore").write_text((ROOT / "dags" / ".airflowignore").read_text())
+    (tmp_path / "fraud" / "looks_like_a_dag.py").write_text(
+        "from airflow.sdk import dag\nraise RuntimeError('parsed')\n"
+    )
+    assert DagBag(tmp_path, include_examples=False).import_errors == {}
