@@ -25,7 +25,7 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from local_aws import logs, s3, sagemaker
-from local_aws.application import Application
+from local_aws.application import Application, Handler
 from local_aws.database import Database
 from local_aws.sagemaker.container import Host, probe_private_ml
 from local_aws.sagemaker.images import DEFAULT_IMAGES, Image, read_images
@@ -38,7 +38,10 @@ EXTENSIONS = {
     "local_aws.redshift": ("redshift-data", "redshift-serverless"),
     "local_aws.emr": ("emr-serverless",),
 }
-"""Modules whose ``install(state_dir)`` puts further services into moto, with the names that these sign under."""
+"""Modules whose ``install(state_dir)`` makes further services, with the names that these sign under.
+
+It puts them into moto, or returns what answers them, by signing name.
+"""
 
 logger = logging.getLogger(__name__)
 
@@ -87,17 +90,21 @@ def _owned(state_dir: Path) -> Iterator[None]:
         yield
 
 
-def _install_extensions(state_dir: Path) -> list[str]:
-    """Install the further services that are there; return their signing names."""
+def _install_extensions(state_dir: Path) -> tuple[list[str], dict[str, Handler]]:
+    """Install the further services that are there; return the names that moto answers, and handlers of the others."""
     names: list[str] = []
+    handlers: dict[str, Handler] = {}
     for module, services in EXTENSIONS.items():
         install = (
             getattr(importlib.import_module(module), "install", None) if importlib.util.find_spec(module) else None
         )
         if install is not None:
-            install(state_dir)
-            names.extend(services)
-    return names
+            made = install(state_dir)
+            if made is None:
+                names.extend(services)
+            else:
+                handlers.update(made)
+    return names, handlers
 
 
 def _listen(port: int) -> socket.socket:
@@ -124,8 +131,8 @@ def serve(arguments: argparse.Namespace) -> None:
         store = s3.install(state_dir, database)
         keeper = Keeper(database)
         keeper.load()
-        routed = _install_extensions(state_dir)
         host = Host(f"http://{HOST}:{port}", str(state_dir), probe_private_ml())
+        routed, handlers = _install_extensions(state_dir)
         images: tuple[Image, ...] = (*(read_images(arguments.images) if arguments.images else ()), *DEFAULT_IMAGES)
         service, runner = sagemaker.build(
             database, keeper=keeper, state_dir=state_dir, host=host, images=images, limit=arguments.job_limit
@@ -140,7 +147,7 @@ def serve(arguments: argparse.Namespace) -> None:
                 "running_jobs": runner.running(),
             }
 
-        application = Application(store, keeper, {"sagemaker": service}, routed, health)
+        application = Application(store, keeper, {"sagemaker": service, **handlers}, routed, health)
         server = make_server(
             HOST, port, application, threaded=True, request_handler=RequestHandler, fd=listener.fileno()
         )
