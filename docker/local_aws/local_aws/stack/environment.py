@@ -1,0 +1,129 @@
+"""The variables that each component is started with: Airflow's configuration and the deployment's settings."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from fraud.errors import ConfigurationError
+from local_aws.stack.home import USERS, Deployment, Home
+from local_aws.stack.ports import HOST, Ports
+from local_aws.stack.processes import MARK
+
+__all__ = ["REGION", "airflow_environment", "base_environment", "refuse_real_aws"]
+
+REGION = "us-east-1"
+DROPPED = ("AIRFLOW", "AWS_", "PYTHON", "FRAUD_LOCAL", "FLASK_", "VIRTUAL_ENV")
+"""Prefixes of variables of the user's shell that must not reach the stack; real AWS credentials among them."""
+
+
+def refuse_real_aws(environment: Mapping[str, str] = os.environ) -> None:
+    """Refuse to start where boto3 would ignore the local endpoint and talk to the user's real account.
+
+    Raises
+    ------
+    ConfigurationError
+        When ``AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`` is set to true.
+    """
+    if environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+        raise ConfigurationError(
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is true, which sends every call to the real AWS; "
+            "unset it and start again"
+        )
+
+
+def base_environment(home: Home, ports: Ports, shell: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return what every component gets: the shell's variables without what could mislead it, and the local endpoint."""
+    kept = {name: value for name, value in shell.items() if not name.startswith(DROPPED)}
+    no_proxy = ",".join(filter(None, [shell.get("NO_PROXY") or shell.get("no_proxy"), HOST, "localhost"]))
+    return kept | {
+        MARK: str(home.state),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), shell.get("PATH", os.defpath)]),
+        "PYTHONUNBUFFERED": "1",
+        "NO_PROXY": no_proxy,
+        "no_proxy": no_proxy,
+        "AWS_ENDPOINT_URL": f"http://{HOST}:{ports.aws}",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        # The user's own profiles may name endpoints and credentials of real accounts.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def airflow_environment(
+    home: Home,
+    ports: Ports,
+    deployment: Deployment,
+    provisioned: Mapping[str, str],
+    shell: Mapping[str, str] = os.environ,
+) -> dict[str, str]:
+    """Return the variables of Airflow's components.
+
+    Parameters
+    ----------
+    home, ports, deployment
+        The stack.
+    provisioned
+        Settings that the local AWS gave a value (``local_aws.provision``).
+    shell
+        The user's variables; ``FRAUD_*`` among them override this stack's defaults.
+    """
+    url = f"http://{HOST}:{ports.airflow}"
+    keys = home.secrets()
+    configuration: dict[str, dict[str, object]] = {
+        "core": {
+            "dags_folder": home.checkout / "dags",
+            "plugins_folder": home.checkout / "plugins",
+            "load_examples": False,
+            "executor": "LocalExecutor",
+            # Workers hold about 150 MB each, and jobs run beside them; a deferred task holds none.
+            "parallelism": 4,
+            "dags_are_paused_at_creation": True,
+            "simple_auth_manager_users": ",".join(f"{user}:{role}" for user, role in USERS.items()),
+            "simple_auth_manager_passwords_file": home.passwords,
+            "execution_api_server_url": f"{url}/execution/",
+            # The default asks name servers, which a laptop may not reach.
+            "hostname_callable": "socket.gethostname",
+        },
+        "database": {"sql_alchemy_conn": f"sqlite:///{home.airflow / 'airflow.db'}"},
+        "api": {
+            "host": HOST,
+            "port": ports.airflow,
+            "base_url": url,
+            "workers": 1,
+            "secret_key": keys["secret_key"],
+            "instance_name": "Fraud detection (local)",
+        },
+        "api_auth": {"jwt_secret": keys["jwt_secret"]},
+        "dag_processor": {
+            # A changed file is parsed at once all the same; parsing unchanged ones costs the jobs their processor.
+            "min_file_process_interval": 600,
+            "parsing_processes": 1,
+        },
+        "scheduler": {
+            "scheduler_idle_sleep_time": 0.5,
+            # Two busy cores are no sign of a dead scheduler; a task whose process is gone is one after a minute.
+            "scheduler_health_check_threshold": 60,
+            "task_instance_heartbeat_timeout": 60,
+            "enable_health_check": False,
+        },
+        "triggerer": {"triggerer_health_check_threshold": 60},
+        "workers": {"execution_api_timeout": 30},
+        "logging": {"colored_console_log": False, "base_log_folder": home.airflow / "logs"},
+        "usage_data_collection": {"enabled": False},
+    }
+    airflow = {
+        f"AIRFLOW__{section.upper()}__{option.upper()}": str(value)
+        for section, options in configuration.items()
+        for option, value in options.items()
+    }
+    defaults = {"FRAUD_POLL_SECONDS": "1", "FRAUD_RETRIES": "2", "FRAUD_RETRY_DELAY_SECONDS": "5"}
+    world = {"FRAUD_WORLD": deployment.world, "FRAUD_FIRST_DAY": str(deployment.first_day)}
+    base = base_environment(home, ports, shell)
+    return defaults | base | airflow | world | dict(provisioned) | {"AIRFLOW_HOME": str(home.airflow), "NO_COLOR": "1"}
