@@ -1,0 +1,121 @@
+"""``process monitor``: drift and labelled performance of a range of days, each against its champion's own reference."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fraud.containers.paths import JobPaths
+from fraud.containers.summary import write_summary, write_text
+from fraud.errors import ConfigurationError, MissingInputError
+from fraud.features.catalogue import feature_names
+from fraud.monitoring.measure import POOLED_DAYS, Reference, measure
+from fraud.monitoring.report import EvidentlyDistances, render
+from fraud.monitoring.store import Labels, read_day, read_reference
+from fraud.monitoring.tables import drift_table, performance_table
+from fraud.parquet import write_parquet
+from fraud.settings import DriftThresholds
+
+__all__ = ["MonitorRequest", "run"]
+
+
+class MonitorRequest(BaseModel):
+    """What the measurements depend on: ``request/request.json``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    drift: DriftThresholds = DriftThresholds()
+    alert_budget: int = Field(100, ge=1)
+    feature_version: str = "v1"
+    label_delay_days: int = Field(7, ge=0)
+    holdout_percent: int = Field(40, ge=1, le=100, description="share of the customers that the reference is made of")
+
+
+def run(paths: JobPaths, start: date, end: date, html: str = "last") -> None:
+    """Report the days from ``start`` to ``end``, both included.
+
+    Bad data is reported, not refused: a day without evidence is written too, and says so.
+
+    Parameters
+    ----------
+    paths
+        Inputs ``request``, ``reference``, ``features``, ``predictions``, ``labelled``; outputs ``reports``,
+        ``drift_metrics``, ``performance`` and ``summary``.
+    start, end
+        First and last day.
+    html
+        Of which days a page is written, ``all``, ``last`` or ``none``: a page has 4 to 5 MB.
+
+    Raises
+    ------
+    ConfigurationError
+        When the range ends before it starts, ``html`` is none of the three, or the request is wrong.
+    """
+    if end < start:
+        raise ConfigurationError(
+            f"--end {end} is before --start {start}; give a range that ends where it starts, or later"
+        )
+    if html not in ("all", "last", "none"):
+        raise ConfigurationError(f"--html is {html!r}, expected all, last or none")
+    request = _read_request(paths.input("request") / "request.json")
+    names = feature_names(request.feature_version)
+    first = start - timedelta(days=POOLED_DAYS - 1)
+    days = {
+        day: read_day(paths.input("features"), paths.input("predictions"), day, names)
+        for day in (first + timedelta(days=offset) for offset in range((end - first).days + 1))
+    }
+    labels = Labels(paths.input("labelled"))
+    references: dict[int, tuple[Reference, EvidentlyDistances]] = {}
+    for offset in range((end - start).days + 1):
+        day = start + timedelta(days=offset)
+        version = days[day].version
+        if version not in references:
+            folder = paths.input("reference") / f"version={version}"
+            reference = read_reference(folder, request.feature_version, names, request.holdout_percent)
+            references[version] = reference, EvidentlyDistances(reference.columns, request.drift)
+        reference, compare = references[version]
+        compare.snapshot = None
+        measured = measure(
+            day,
+            days,
+            reference,
+            labels.known_on(day),
+            compare=compare,
+            thresholds=request.drift,
+            feature_version=request.feature_version,
+            alert_budget=request.alert_budget,
+            label_delay_days=request.label_delay_days,
+        ).metrics
+        folder = paths.output("reports") / f"date={day}"
+        write_text(folder / "metrics.json", _json(measured.model_dump(mode="json")))
+        tables = {"drift_metrics": drift_table(measured, request.drift), "performance": performance_table(measured)}
+        files = [folder / "metrics.json"]
+        files += [
+            write_parquet(table, paths.output(name) / f"date={day}" / "part.parquet") for name, table in tables.items()
+        ]
+        if html == "all" or (html == "last" and day == end):
+            write_text(folder / "report.html", render(measured, compare.snapshot, request.drift))
+            files.append(folder / "report.html")
+        rows = {name: table.num_rows for name, table in tables.items()}
+        write_summary(paths, day, rows, files, model_version=version)
+
+
+def _read_request(path: Path) -> MonitorRequest:
+    try:
+        return MonitorRequest.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise MissingInputError(
+            f"{path.name} cannot be read ({error.strerror}); the task before the job writes it"
+        ) from None
+    except ValidationError as error:
+        fault = error.errors()[0]
+        field = ".".join(str(part) for part in fault["loc"]) or "the file"
+        raise ConfigurationError(f"{path.name}: {field}: {fault['msg']}; correct the drift settings") from None
+
+
+def _json(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n"
