@@ -11,7 +11,7 @@ import numpy.typing as npt
 from fraud.features.catalogue import Feature
 from fraud.features.streams import DAY, Integers, Sum
 
-__all__ = ["AGGREGATIONS", "Rows", "sums_of", "values_of"]
+__all__ = ["AGGREGATIONS", "Floats", "Rows", "sums_of", "values_of"]
 
 Floats = npt.NDArray[np.float64]
 

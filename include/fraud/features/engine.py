@@ -6,21 +6,24 @@ look-back alone and the same day computed within a year are therefore equal to t
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from itertools import groupby
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fraud.features.aggregates import Rows, sums_of, values_of
-from fraud.features.catalogue import features
+from fraud.features.aggregates import Floats, Rows, sums_of, values_of
+from fraud.features.catalogue import Feature, features
 from fraud.features.kernels import sum_active
 from fraud.features.streams import DAY, STREAMS, History, Integers, Sum, Verdicts, encode
 
 __all__ = ["compute_features", "features_schema"]
 
 _EPOCH = date(1970, 1, 1)
+_RUN = 1 << 16
 
 
 def features_schema(version: str) -> pa.Schema:
@@ -68,39 +71,66 @@ def compute_features(transactions: pa.Table, labels: pa.Table, start: date, end:
     """
     history = _history(transactions, labels)
     first, last = np.searchsorted(history.moment, [_moment(start), _moment(end + timedelta(days=1))])
-    wanted = slice(int(first), int(last))
-    rows = Rows(history.moment[wanted], history.cents[wanted])
-    sums = _sums(history, wanted, version)
-    columns = [transactions["transaction_id"].to_numpy()[wanted], (rows.moment // DAY).astype("datetime64[D]")]
-    columns += [values_of(feature, rows, sums) for feature in features(version)]
-    schema = features_schema(version)
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
-    return pa.table(arrays, schema=schema)
+    members = features(version)
+    columns = {feature.name: np.empty(last - first) for feature in members}
+    windows = [list(group) for _, group in groupby(sorted(members, key=_window), key=_window)]
+    with ThreadPoolExecutor() as pool:  # the compiled sweep holds no lock
+        for done in [pool.submit(_fill, columns, group, history, int(first), int(last)) for group in windows]:
+            done.result()
+    keys = transactions.select(["transaction_id", "tx_date"]).slice(first, last - first)
+    arrays = [*keys.columns, *(pa.array(columns[feature.name]) for feature in members)]
+    return pa.table(arrays, schema=features_schema(version))
 
 
-def _sums(history: History, wanted: slice, version: str) -> dict[Sum, Integers]:
-    def sweep(one: Sum) -> Integers:
-        events = STREAMS[one.value](history, one)
-        moment, code = history.moment[wanted], history.codes[one.entity][wanted]
-        sums: Integers = sum_active(moment, code, *events, history.entities[one.entity])
+def _window(feature: Feature) -> tuple[str, int, int]:
+    return feature.entity, feature.window_days, feature.delay_days
+
+
+def _fill(columns: dict[str, Floats], members: Sequence[Feature], history: History, first: int, last: int) -> None:
+    """Compute the features of one window, in runs of rows that are short enough to stay in the processor's cache."""
+    sweeps = {wanted: _sweep(history, wanted) for feature in members for wanted in sums_of(feature)}
+    for begin in range(first, last, _RUN):
+        run = slice(begin, min(begin + _RUN, last))
+        rows = Rows(history.moment[run], history.cents[run])
+        sums = {wanted: sweep(run) for wanted, sweep in sweeps.items()}
+        for feature in members:
+            columns[feature.name][run.start - first : run.stop - first] = values_of(feature, rows, sums)
+
+
+def _sweep(history: History, wanted: Sum) -> Callable[[slice], Integers]:
+    """Return what sums a value over its window for one run of rows after another."""
+    events = STREAMS[wanted.value](history, wanted)
+    code = history.codes[wanted.entity]
+    totals, done = np.zeros(history.entities[wanted.entity], np.int64), np.zeros(2, np.int64)
+
+    def sweep(run: slice) -> Integers:
+        sums: Integers = sum_active(history.moment[run], code[run], *events, totals, done)
         return sums
 
-    needed = list(dict.fromkeys(one for feature in features(version) for one in sums_of(feature)))
-    with ThreadPoolExecutor() as pool:  # the compiled sweep holds no lock
-        return dict(zip(needed, pool.map(sweep, needed), strict=True))
+    return sweep
 
 
 def _history(transactions: pa.Table, labels: pa.Table) -> History:
     customer, customers = encode(transactions["customer_id"])
     terminal, terminals = encode(transactions["terminal_id"])
-    amount = pc.cast(transactions["tx_amount"], pa.float64()).to_numpy()
+    moment = transactions["tx_datetime"].cast(pa.int64()).to_numpy()
     return History(
-        moment=transactions["tx_datetime"].cast(pa.int64()).to_numpy(),
-        cents=np.rint(amount * 100).astype(np.int64),  # exact: at most twelve digits
+        moment=moment,
+        cents=_cents(transactions["tx_amount"]),
+        once=np.ones_like(moment),
         codes={"customer": customer, "terminal": terminal},
         entities={"customer": customers, "terminal": terminals},
         verdicts=_verdicts(transactions["transaction_id"].to_numpy(), labels),
     )
+
+
+def _cents(amounts: pa.ChunkedArray) -> Integers:
+    """Return decimals of two places as whole cents: the lower half of the 128 bits, for they have twelve digits."""
+    words = (
+        np.frombuffer(chunk.buffers()[1], np.int64)[2 * chunk.offset :][: 2 * len(chunk) : 2]
+        for chunk in amounts.chunks
+    )
+    return np.concatenate([np.empty(0, np.int64), *words])
 
 
 def _verdicts(transaction_id: Integers, labels: pa.Table) -> Verdicts:

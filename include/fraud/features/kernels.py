@@ -9,13 +9,14 @@ __all__ = ["sum_active"]
 
 
 @njit(cache=True, nogil=True)
-def sum_active(  # type: ignore[no-untyped-def]  # noqa: PLR0917  (numba binds by position)
-    moment, code, begin, begin_code, begin_value, begin_shift, end, end_code, end_value, end_shift, entities
+def sum_active(  # type: ignore[no-untyped-def]
+    moment, code, begin, begin_code, begin_value, begin_shift, end, end_code, end_value, end_shift, totals, done
 ):
     """Sum, for each moment, the values of its entity's events that have begun and not yet ended.
 
     One sweep over time: every event is added once and taken away once, so the cost is linear, and integers make the
-    sums exact, whatever was added and taken away before.
+    sums exact, whatever was added and taken away before. ``totals`` and ``done`` are changed: called again with later
+    moments, the sweep goes on where it was.
 
     Parameters
     ----------
@@ -27,17 +28,17 @@ def sum_active(  # type: ignore[no-untyped-def]  # noqa: PLR0917  (numba binds b
         The same events by ascending end; an event counts until ``end + end_shift``, that moment excluded.
     begin_shift, end_shift : int
         Added to the times, so that one array serves windows of every length.
-    entities : int
-        Number of entities.
+    totals : int64 array
+        The sum of each entity so far.
+    done : int64 array of length 2
+        Number of events that have begun, and that have ended, so far.
 
     Returns
     -------
     int64 array of length n
     """
-    totals = np.zeros(entities, np.int64)
     sums = np.empty(moment.size, np.int64)
-    begun = 0
-    ended = 0
+    begun, ended = done
     for row in range(moment.size):
         now = moment[row]
         while begun < begin.size and begin[begun] + begin_shift <= now:
@@ -47,4 +48,6 @@ def sum_active(  # type: ignore[no-untyped-def]  # noqa: PLR0917  (numba binds b
             totals[end_code[ended]] -= end_value[ended]
             ended += 1
         sums[row] = totals[code[row]]
+    done[0] = begun
+    done[1] = ended
     return sums

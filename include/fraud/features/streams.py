@@ -60,11 +60,12 @@ class Events(NamedTuple):
 class History:
     """Transactions in time order as arrays of one length, and what is known about them.
 
-    ``codes`` and ``entities`` give, by entity, each row's dense number and how many numbers there are.
+    ``once`` is all ones; ``codes`` and ``entities`` give, by entity, each row's dense number and how many there are.
     """
 
     moment: Integers
     cents: Integers
+    once: Integers
     codes: dict[str, Codes]
     entities: dict[str, int]
     verdicts: Verdicts
@@ -95,7 +96,7 @@ def _terminals(history: History, wanted: Sum) -> Events:
     """Count a card's terminal from each use until its next use by the card or until the use leaves the window."""
     pair = history.codes["customer"].astype(np.int64) * history.entities["terminal"] + history.codes["terminal"]
     end = np.minimum(_next_moment(history.moment, pair), history.moment + wanted.window_days * DAY)
-    return _between(history.moment, end, history.codes[wanted.entity], np.ones_like(history.moment))
+    return _between(history.moment, end, history.codes[wanted.entity], history.once)
 
 
 def _last_moment(history: History, wanted: Sum) -> Events:
@@ -111,7 +112,7 @@ def _capped(history: History) -> Integers:
 
 
 STREAMS: dict[str, Callable[[History, Sum], Events]] = {
-    "transactions": _every(lambda history: np.ones_like(history.moment)),
+    "transactions": _every(lambda history: history.once),
     "cents": _every(lambda history: history.cents),
     "capped_cents": _every(_capped),
     "squared_cents": _every(lambda history: _capped(history) ** 2),
