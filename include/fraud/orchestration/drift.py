@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 from fraud import layout, warehouse
@@ -97,8 +98,9 @@ def decide_days(
     So a task that runs again, and a range over days of the schedule, never trains today's model for a past day.
     """
     decisions = []
-    for day in step_days(request, "drift"):
-        manifests.check_day(objects, "drift", day, layout.summary("drift", day), ROOTS)
+    days = step_days(request, "drift")
+    manifests.check_days(objects, "drift", days, partial(layout.summary, "drift"), ROOTS)
+    for day in days:
         stored = objects.read_json(layout.decision(day))
         if stored is None:
             stored = _decide(settings, objects, packages, day, acting=request["act"]).model_dump(mode="json")
@@ -110,7 +112,7 @@ def decide_days(
 def load_drift(objects: Objects, request: Request) -> list[str]:
     """Return the SQL that loads the days' metrics, labelled performance and decisions."""
     days = step_days(request, "drift")
-    checked = [manifests.check_day(objects, "drift", day, layout.summary("drift", day), ROOTS) for day in days]
+    checked = manifests.check_days(objects, "drift", days, partial(layout.summary, "drift"), ROOTS)
     stage = Stage(objects, request)
     statements = []
     for table in ("drift_metrics", "performance"):
@@ -126,18 +128,17 @@ def load_drift(objects: Objects, request: Request) -> list[str]:
 def close_days(settings: Settings, objects: Objects, request: Request) -> None:
     """Write the days' drift manifests, last of all: what scoring of the next day waits for."""
     days = step_days(request, "drift")
-    for manifest in read_days(objects, "scoring", days, "the drift report"):
-        day = date.fromisoformat(manifest.content["date"])
-        manifests.record_day(
-            objects,
-            "drift",
-            day,
-            layout.summary("drift", day),
-            ROOTS,
-            [manifest],
-            {"drift": settings.drift.model_dump()},
-            manifest.content["world"],
-        )
+    scored = {m.content["date"]: m for m in read_days(objects, "scoring", days, "the drift report")}
+    manifests.record_days(
+        objects,
+        "drift",
+        days,
+        partial(layout.summary, "drift"),
+        ROOTS,
+        lambda day: [scored[str(day)]],
+        {"drift": settings.drift.model_dump()},
+        scored[str(days[0])].content["world"],
+    )
 
 
 def _decide(settings: Settings, objects: Objects, packages: Sequence[Package], day: date, *, acting: bool) -> Decision:

@@ -12,10 +12,12 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import Asset, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
 
-from fraud.orchestration import drift, plans, training
+from fraud import layout
+from fraud.orchestration import drift, page, plans, training
 from fraud.orchestration.objects import Objects
 from fraud.orchestration.operators import Operators, fail_fast
 from fraud.orchestration.registry import packages_of
+from fraud.orchestration.requests import step_days
 from fraud.settings import Settings
 
 __all__ = ["ASSETS", "Groups"]
@@ -206,9 +208,9 @@ class Groups:
 
         @task(trigger_rule="none_failed")
         @fail_fast
-        def start_drift(request: dict[str, Any]) -> str:
+        def start_drift(request: dict[str, Any]) -> list[str]:
             _asked(request, "drift")
-            return str(request["unload"]["labelled"])
+            return [request["unload"]["labelled"], *page.unload_outcomes(settings, request)]
 
         @task.branch(outlets=[ASSETS["drift_report"]], inlets=[ASSETS["predictions"]])
         @fail_fast
@@ -223,11 +225,15 @@ class Groups:
         @task(trigger_rule="none_failed")
         @fail_fast
         def close_days(request: dict[str, Any]) -> None:
+            context = get_current_context()
+            names = {"dag_id": context["dag"].dag_id, "run_id": context["run_id"]}
+            decisions = {str(day): objects.read_json(layout.decision(day)) for day in step_days(request, "drift")}
+            page.publish(settings, objects, packages_of(settings)[1], request, decisions, **names)
             drift.close_days(settings, objects, request)
 
         @task_group(group_id="drift")
         def drift_group() -> None:
-            unload = operators.sql("unload_labelled_predictions", start_drift(request))
+            unload = operators.sql("unload_labels", start_drift(request))
             plan = plan_report(request)
             unload >> plan
             report = operators.process("report_drift", plan)

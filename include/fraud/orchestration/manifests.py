@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
@@ -18,13 +18,13 @@ from fraud.orchestration.objects import Objects
 
 __all__ = [
     "Manifest",
-    "check_day",
+    "check_days",
     "copy_manifest",
     "days_between",
     "digest",
     "input_manifest",
     "read_days",
-    "record_day",
+    "record_days",
 ]
 
 
@@ -74,95 +74,107 @@ def read_days(objects: Objects, step: str, days: Iterable[date], purpose: str) -
     return manifests
 
 
-def check_day(objects: Objects, step: str, day: date, summary_key: str, roots: Mapping[str, str]) -> dict[str, Any]:
-    """Check a day's outputs against what the job said about them.
+def check_days(
+    objects: Objects, step: str, days: Sequence[date], summary: Callable[[date], str], roots: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Check the outputs of some days against what the job said about them.
 
     Parameters
     ----------
     objects
         The deployment's bucket.
-    step, day
-        What was done and for which day.
-    summary_key
-        Object in which the job described its outputs (``fraud.containers.summary``).
+    step, days
+        What was done and for which days, in order.
+    summary
+        Key of the object in which the job described a day's outputs (``fraud.containers.summary``).
     roots
         Key prefix of each of the job's outputs.
 
     Returns
     -------
-    dict
-        The summary, its files named by key.
+    list of dict
+        The summaries, their files named by key.
 
     Raises
     ------
     MissingInputError
-        When the job left no summary for the day.
+        When the job left no summary for a day.
     DataError
         When an output is missing or has another size than the job wrote.
     """
-    summary = objects.read_json(summary_key)
-    if summary is None:
-        raise MissingInputError(
-            f"the job of step {step} left no summary for {day} ({summary_key}); look at the job's log"
-        )
-    files = {}
-    for relative, described in summary["files"].items():
-        output, _, rest = relative.partition("/")
-        key = f"{roots[output]}{rest}"
-        size = objects.size(key)
-        if size != described["bytes"]:
-            found = "is missing" if size is None else f"has {size} bytes"
-            raise DataError(
-                f"{key} {found} where the job wrote {described['bytes']} bytes; clear the job's task to write it again"
+    checked = []
+    for day in days:
+        content = objects.read_json(summary(day))
+        if content is None:
+            raise MissingInputError(
+                f"the job of step {step} left no summary for {day} ({summary(day)}); look at the job's log"
             )
-        files[key] = described
-    return {**summary, "files": files}
+        named = {}
+        for relative, described in content["files"].items():
+            output, _, rest = relative.partition("/")
+            named[f"{roots[output]}{rest}"] = described
+        checked.append({**content, "files": named})
+    expected = {key: described["bytes"] for content in checked for key, described in content["files"].items()}
+    for root in roots.values():
+        below = sorted(key for key in expected if key.startswith(root))
+        found = objects.sizes(root, below[0], below[-1]) if below else {}
+        for key in below:
+            if found.get(key) != expected[key]:
+                what = f"has {found[key]} bytes" if key in found else "is missing"
+                raise DataError(
+                    f"{key} {what} where the job wrote {expected[key]} bytes; clear the job's task to write it again"
+                )
+    return checked
 
 
-def record_day(
+def record_days(
     objects: Objects,
     step: str,
-    day: date,
-    summary_key: str,
+    days: Sequence[date],
+    summary: Callable[[date], str],
     roots: Mapping[str, str],
-    inputs: Iterable[Manifest],
+    inputs: Callable[[date], Sequence[Manifest]],
     settings: Mapping[str, Any],
     world: str,
-) -> dict[str, Any]:
-    """Check a day's outputs (:func:`check_day`) and write the day's manifest.
+) -> list[dict[str, Any]]:
+    """Check the outputs of some days (:func:`check_days`) and write their manifests.
 
     Parameters
     ----------
-    objects, step, day, summary_key, roots
-        As for :func:`check_day`.
+    objects, step, days, summary, roots
+        As for :func:`check_days`.
     inputs
-        The manifests that the outputs come from.
+        The manifests that a day's outputs come from.
     settings
         The settings that the outputs depend on.
     world
-        Content hash of the world that the day belongs to.
+        Content hash of the world that the days belong to.
 
     Raises
     ------
     ConflictError
-        When the day was written for another world.
+        When a day was written for another world.
     """
-    manifest = {
-        **check_day(objects, step, day, summary_key, roots),
-        "step": step,
-        "date": str(day),
-        "world": world,
-        "inputs": {manifest.key: manifest.digest for manifest in inputs},
-        "settings": dict(settings),
-    }
-    before = objects.read_json(layout.manifest(step, day))
-    if before is not None and before["world"] != world:
-        raise ConflictError(
-            f"{layout.manifest(step, day)} belongs to world {before['world'][:12]}, not {world[:12]}; "
-            "use another prefix for another world"
-        )
-    objects.write_json(layout.manifest(step, day), manifest)
-    return manifest
+    recorded = []
+    for day, content in zip(days, check_days(objects, step, days, summary, roots), strict=True):
+        manifest = {
+            **content,
+            "step": step,
+            "date": str(day),
+            "world": world,
+            "inputs": {manifest.key: manifest.digest for manifest in inputs(day)},
+            "settings": dict(settings),
+        }
+        before = objects.read_json(layout.manifest(step, day))
+        if before is not None and before["world"] != world:
+            raise ConflictError(
+                f"{layout.manifest(step, day)} belongs to world {before['world'][:12]}, not {world[:12]}; "
+                "use another prefix for another world"
+            )
+        if manifest != before:
+            objects.write_json(layout.manifest(step, day), manifest)
+        recorded.append(manifest)
+    return recorded
 
 
 def copy_manifest(objects: Objects, key: str, manifests: Iterable[Mapping[str, Any]], prefix: str) -> str:

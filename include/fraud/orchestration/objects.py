@@ -74,6 +74,25 @@ class Objects:
         """Delete an object; none there is no error."""
         self.client.delete_object(Bucket=self.layout.bucket, Key=self.layout.key(relative))
 
+    def sizes(self, prefix: str, first: str, last: str) -> dict[str, int]:
+        """Return size in bytes by key of the objects below a prefix whose keys lie from ``first`` to ``last``.
+
+        One request a thousand objects, however many more there are. (``StartAfter`` leaves out the key that it names,
+        hence one just before the first.)
+        """
+        full = self.layout.key
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.layout.bucket, Prefix=full(prefix), StartAfter=full(first)[:-1]
+        )
+        found: dict[str, int] = {}
+        strip = len(full(""))
+        for page in pages:
+            for entry in page.get("Contents", []):
+                if entry["Key"] > full(last):
+                    return found
+                found[entry["Key"][strip:]] = entry["Size"]
+        return found
+
     def list(self, relative_prefix: str) -> list[str]:
         """Return the keys below a prefix, relative to the deployment's prefix, sorted."""
         pages = self.client.get_paginator("list_objects_v2").paginate(

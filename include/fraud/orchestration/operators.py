@@ -40,7 +40,7 @@ def default_args(settings: Settings) -> dict[str, Any]:
         arguments["on_failure_callback"] = SnsNotifier(
             target_arn=settings.notifications_topic_arn,
             subject="{{ dag.dag_id }} {{ ti.task_id }} failed",
-            message="{{ dag.dag_id }}, run {{ run_id }}, task {{ ti.task_id }}: {{ exception }}",
+            message="{{ dag.dag_id }} {{ run_id }} {{ ti.task_id }}: {{ exception | default('see its log') }}",
         )
     return arguments
 

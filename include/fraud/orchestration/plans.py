@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -84,19 +85,16 @@ def record_transactions(settings: Settings, objects: Objects, request: Request) 
         "terminals": "raw/terminals/",
         "truth": "truth/",
     }
-    recorded = [
-        manifests.record_day(
-            objects,
-            "transactions",
-            day,
-            layout.summary("transactions", day),
-            roots,
-            [],
-            {"world": world.name},
-            world.content_hash,
-        )
-        for day in days
-    ]
+    recorded = manifests.record_days(
+        objects,
+        "transactions",
+        days,
+        partial(layout.summary, "transactions"),
+        roots,
+        lambda _: [],
+        {"world": world.name},
+        world.content_hash,
+    )
     stage = Stage(objects, request)
     statements = warehouse.load_days(
         "transactions", days[0], days[-1], stage.copy("transactions", recorded, "raw/transactions/")
@@ -135,24 +133,23 @@ def plan_features(settings: Settings, objects: Objects, request: Request, attemp
 def record_features(settings: Settings, objects: Objects, request: Request) -> list[str]:
     """Record the days' features; return the SQL that loads them."""
     days = step_days(request, "features")
-    raw = {manifest.content["date"]: manifest for manifest in _raw_days(objects, days)}
+    raw = _raw_days(objects, days)
     root = f"features/version={settings.feature_version}/"
-    recorded = []
-    for day in days:
+
+    def look_back(day: date) -> list[Manifest]:
         since = str(day - timedelta(days=LOOK_BACK_DAYS))
-        inputs = [manifest for name, manifest in raw.items() if since <= name <= str(day)]
-        recorded.append(
-            manifests.record_day(
-                objects,
-                "features",
-                day,
-                layout.summary("features", day),
-                {"features": root, "scoring": "scoring/input/"},
-                inputs,
-                {"feature_version": settings.feature_version},
-                inputs[-1].content["world"],
-            )
-        )
+        return [manifest for manifest in raw if since <= manifest.content["date"] <= str(day)]
+
+    recorded = manifests.record_days(
+        objects,
+        "features",
+        days,
+        partial(layout.summary, "features"),
+        {"features": root, "scoring": "scoring/input/"},
+        look_back,
+        {"feature_version": settings.feature_version},
+        raw[-1].content["world"],
+    )
     copy = Stage(objects, request).copy("features", recorded, root)
     return warehouse.load_days("features", days[0], days[-1], copy)
 
@@ -245,20 +242,17 @@ def plan_collection(
 def record_scores(settings: Settings, objects: Objects, request: Request) -> list[str]:
     """Record the days' predictions and alerts; return the SQL that loads them."""
     days = step_days(request, "scoring")
-    features = read_days(objects, "features", days, "scoring")
-    recorded = [
-        manifests.record_day(
-            objects,
-            "scoring",
-            day,
-            layout.summary("scoring", day),
-            {"predictions": "predictions/", "alerts": "alerts/"},
-            [manifest],
-            {"alert_budget": settings.alert_budget, "compromised_days": settings.compromised_days},
-            manifest.content["world"],
-        )
-        for day, manifest in zip(days, features, strict=True)
-    ]
+    features = {m.content["date"]: m for m in read_days(objects, "features", days, "scoring")}
+    recorded = manifests.record_days(
+        objects,
+        "scoring",
+        days,
+        partial(layout.summary, "scoring"),
+        {"predictions": "predictions/", "alerts": "alerts/"},
+        lambda day: [features[str(day)]],
+        {"alert_budget": settings.alert_budget, "compromised_days": settings.compromised_days},
+        features[str(days[0])].content["world"],
+    )
     stage = Stage(objects, request)
     statements = warehouse.load_days(
         "predictions", days[0], days[-1], stage.copy("predictions", recorded, "predictions/")
@@ -284,20 +278,17 @@ def plan_investigation(settings: Settings, objects: Objects, request: Request, a
 def record_investigation(objects: Objects, request: Request) -> list[str]:
     """Record what the investigators found; return the SQL that loads their labels."""
     days = step_days(request, "scoring")
-    scored = read_days(objects, "scoring", days, "the investigation")
-    recorded = [
-        manifests.record_day(
-            objects,
-            "investigation",
-            day,
-            layout.summary("investigation", day),
-            {"labels": "raw/labels/"},
-            [manifest],
-            {},
-            manifest.content["world"],
-        )
-        for day, manifest in zip(days, scored, strict=True)
-    ]
+    scored = {m.content["date"]: m for m in read_days(objects, "scoring", days, "the investigation")}
+    recorded = manifests.record_days(
+        objects,
+        "investigation",
+        days,
+        partial(layout.summary, "investigation"),
+        {"labels": "raw/labels/"},
+        lambda day: [scored[str(day)]],
+        {},
+        scored[str(days[0])].content["world"],
+    )
     known = [day + timedelta(days=1) for day in (days[0], days[-1])]
     copy = Stage(objects, request).copy("investigation", recorded, "raw/labels/")
     return warehouse.load_days("label_deliveries", known[0], known[1], copy, "investigation")
