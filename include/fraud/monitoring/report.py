@@ -9,9 +9,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from evidently import DataDefinition, Dataset, Report
 from evidently.core.metric_types import render_widgets
+from evidently.legacy.calculations.stattests import jensenshannon_stat_test, wasserstein_stat_test
+from evidently.legacy.core import ColumnType
 from evidently.legacy.renderers.html_widgets import CounterData, counter, group_widget, table_data
 from evidently.metrics import ConstantColumnsCount, DatasetMissingValueCount, DuplicatedRowCount, RowCount, ValueDrift
 
@@ -23,43 +26,49 @@ from fraud.settings import DriftThresholds
 
 __all__ = ["EvidentlyDistances", "render"]
 
+_STATISTICS = {"jensenshannon": jensenshannon_stat_test, "wasserstein": wasserstein_stat_test}
 _RANDOM_ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|(?<=metric_)[0-9a-f]{32}")
 
 
 class EvidentlyDistances:
-    """Distances to one reference by Evidently; keeps the last day's snapshot for the page."""
+    """Distances to one reference by Evidently's own statistics, without the plots that its report makes of each."""
 
     def __init__(self, reference: Columns, thresholds: DriftThresholds) -> None:
         self._reference = pd.DataFrame(reference)
         self._thresholds = thresholds
-        self.snapshot: Any = None
 
     def __call__(self, current: Columns, names: Sequence[str]) -> dict[str, ColumnDrift]:
-        """Return the distance of each named column of a day from the reference."""
-        methods = {name: "jensenshannon" if name in CATEGORICAL else "wasserstein" for name in names}
+        """Return the distance of each named column of a day from the reference; no numbers are left out."""
+        return {name: self._distance(name, pd.Series(current[name])) for name in names}
+
+    def report(self, current: Columns, names: Sequence[str]) -> list[Any]:
+        """Return the widgets of Evidently's report of the same columns, and of the quality of their values."""
         definition = DataDefinition(
             numerical_columns=[name for name in names if name not in CATEGORICAL],
             categorical_columns=[name for name in names if name in CATEGORICAL],
         )
-        metrics = [
-            ValueDrift(column=name, method=method, threshold=column_threshold(method, self._thresholds))
-            for name, method in methods.items()
+        distances = [
+            ValueDrift(column=name, method=_method(name), threshold=column_threshold(_method(name), self._thresholds))
+            for name in names
         ]
         quality = [RowCount(), DatasetMissingValueCount(), ConstantColumnsCount(), DuplicatedRowCount()]
         chosen = list(names)
-        self.snapshot = Report([*metrics, *quality]).run(
+        snapshot = Report([*distances, *quality]).run(
             Dataset.from_pandas(pd.DataFrame(current)[chosen], data_definition=definition),
             Dataset.from_pandas(self._reference[chosen], data_definition=definition),
         )
-        values = {
-            metric["config"]["column"]: float(metric["value"])
-            for metric in self.snapshot.dict()["metrics"]
-            if metric["config"]["type"].endswith("ValueDrift")
-        }
-        return {name: ColumnDrift.model_validate({"method": methods[name], "value": values[name]}) for name in names}
+        return [widget for result in snapshot.metric_results.values() for widget in result.get_widgets()]
+
+    def _distance(self, name: str, current: pd.Series[float]) -> ColumnDrift:
+        kind = ColumnType.Categorical if name in CATEGORICAL else ColumnType.Numerical
+        statistic = _STATISTICS[_method(name)]
+        limit = column_threshold(_method(name), self._thresholds)
+        columns = (column[np.isfinite(column)] for column in (self._reference[name], current))
+        value = statistic(*columns, kind, limit).drift_score
+        return ColumnDrift.model_validate({"method": _method(name), "value": float(value)})
 
 
-def render(metrics: DayMetrics, snapshot: Any, thresholds: DriftThresholds) -> str:
+def render(metrics: DayMetrics, widgets: Sequence[Any], thresholds: DriftThresholds) -> str:
     """Return the report's page: what the day says, then Evidently's own widgets where anything could be compared.
 
     The page needs nothing from outside. Evidently's random ids are replaced by numbers, so the same day gives the same
@@ -69,18 +78,21 @@ def render(metrics: DayMetrics, snapshot: Any, thresholds: DriftThresholds) -> s
     ----------
     metrics
         The day as measured.
-    snapshot
-        What :class:`EvidentlyDistances` kept of the day; None when nothing was compared.
+    widgets
+        What :meth:`EvidentlyDistances.report` returned; none when nothing was compared.
     thresholds
         What the measurements are held against.
     """
-    widgets = [_head(metrics), _evidence(metrics, thresholds)]
+    shown = [_head(metrics), _evidence(metrics, thresholds)]
     if metrics.performance:
-        widgets.append(_performance(metrics))
-    if snapshot is not None:
-        shown = [widget for result in snapshot.metric_results.values() for widget in result.get_widgets()]
-        widgets.append(group_widget(title=f"Compared with the reference ({SCORE} is shown only)", widgets=shown))
-    return _without_random_ids(render_widgets(widgets))
+        shown.append(_performance(metrics))
+    if widgets:
+        shown.append(group_widget(title=f"Compared with the reference ({SCORE} is shown only)", widgets=list(widgets)))
+    return _without_random_ids(render_widgets(shown))
+
+
+def _method(name: str) -> str:
+    return "jensenshannon" if name in CATEGORICAL else "wasserstein"
 
 
 def _head(metrics: DayMetrics) -> Any:

@@ -78,8 +78,7 @@ def run(paths: JobPaths, start: date, end: date, html: str = "last") -> None:
             reference = read_reference(folder, request.feature_version, names, request.holdout_percent)
             references[version] = reference, EvidentlyDistances(reference.columns, request.drift)
         reference, compare = references[version]
-        compare.snapshot = None
-        measured = measure(
+        metrics, current, compared = measure(
             day,
             days,
             reference,
@@ -89,16 +88,17 @@ def run(paths: JobPaths, start: date, end: date, html: str = "last") -> None:
             feature_version=request.feature_version,
             alert_budget=request.alert_budget,
             label_delay_days=request.label_delay_days,
-        ).metrics
+        )
         folder = paths.output("reports") / f"date={day}"
-        write_text(folder / "metrics.json", _json(measured.model_dump(mode="json")))
-        tables = {"drift_metrics": drift_table(measured, request.drift), "performance": performance_table(measured)}
+        write_text(folder / "metrics.json", _json(metrics.model_dump(mode="json")))
+        tables = {"drift_metrics": drift_table(metrics, request.drift), "performance": performance_table(metrics)}
         files = [folder / "metrics.json"]
         files += [
             write_parquet(table, paths.output(name) / f"date={day}" / "part.parquet") for name, table in tables.items()
         ]
         if html == "all" or (html == "last" and day == end):
-            write_text(folder / "report.html", render(measured, compare.snapshot, request.drift))
+            widgets = compare.report(current, compared) if compared else []
+            write_text(folder / "report.html", render(metrics, widgets, request.drift))
             files.append(folder / "report.html")
         rows = {name: table.num_rows for name, table in tables.items()}
         write_summary(paths, day, rows, files, model_version=version)
