@@ -40,6 +40,23 @@ def up(port: Port = None, aws_port: AwsPort = None) -> None:
 
 
 @app.command()
+def demo(
+    days: Annotated[
+        int, typer.Option(min=1, max=60, help="Days of the daily schedule, the last of them yesterday.")
+    ] = 5,
+    world: Annotated[str, typer.Option(help="Named world; `fraud world list` names them.")] = "demo",
+    port: Port = None,
+    aws_port: AwsPort = None,
+) -> None:
+    """Play some days of a world and show what happened; an interrupted demo goes on, a finished one starts over."""
+    from local_aws.stack import demo, report
+    from local_aws.stack.ports import Ports
+
+    stack = _stack()
+    demo.play(stack, Ports.chosen(port, aws_port), world, days, report.console())
+
+
+@app.command()
 def down(
     wipe: Annotated[
         bool, typer.Option("--wipe", help="Also remove all objects, tables, models, runs and logs.")

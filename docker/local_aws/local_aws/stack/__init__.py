@@ -12,6 +12,8 @@ module           purpose
 ``demo``         the demo from start to finish
 ``watching``     what runs now, as lines and a progress bar
 ``closing``      the demo's closing table, from the warehouse and the truth
+``warehouse``    questions to the warehouse and objects of the bucket
+``report``       what the commands print
 ``doctor``       what is wrong and what to do
 ===============  ==============================================================
 """

@@ -80,6 +80,10 @@ class AirflowApi:
         """Return the task instances of a run, or of all runs of a DAG."""
         return list(self._all(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances", "task_instances"))
 
+    def task_count(self, dag_id: str) -> int:
+        """Return how many tasks a DAG has."""
+        return int(_checked(self._client.get(f"/api/v2/dags/{dag_id}/tasks"))["total_entries"])
+
     def clear_failed(self, dag_id: str, run_id: str) -> int:
         """Have a run's failed tasks, and what waits for them, done again; return how many tasks that is."""
         body = {"dry_run": False, "only_failed": True, "reset_dag_runs": True, "dag_run_id": run_id}

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -31,7 +31,7 @@ from local_aws.stack.home import Deployment, Home
 from local_aws.stack.ports import HOST, Ports, check_free
 from local_aws.stack.processes import Component, Records, start, stop
 
-__all__ = ["ComponentStatus", "Stack", "last_lines", "plain_deployment"]
+__all__ = ["ComponentStatus", "Stack", "deployment_ending_yesterday", "last_lines"]
 
 AIRFLOW_COMPONENTS = {
     "api-server": ["api-server"],
@@ -133,7 +133,7 @@ class Stack:
     def _start(self, ports: Ports) -> None:
         deployment = self.home.deployment
         if deployment is None:
-            deployment = plain_deployment()
+            deployment = deployment_ending_yesterday()
             self.home.record(deployment)
         components: list[Component] = []
 
@@ -257,10 +257,6 @@ class Stack:
             answer.append(ComponentStatus(name, state, process and process.pid, _memory(process), self._log(name)))
         return answer
 
-    def has_history(self) -> bool:
-        """Say whether anything was ever run here."""
-        return (self.home.aws / "state.db").exists()
-
     def _log(self, name: str) -> Path:
         return self.home.logs / f"{name}.log"
 
@@ -276,7 +272,7 @@ class Stack:
             ) from None
 
 
-def plain_deployment(world: str = "demo", days: int = PLAIN_DAYS, demo: bool = False) -> Deployment:
+def deployment_ending_yesterday(world: str = "demo", days: int = PLAIN_DAYS, *, demo: bool = False) -> Deployment:
     """Return the deployment whose daily schedule plays some days, the last of them yesterday.
 
     Raises
@@ -285,11 +281,9 @@ def plain_deployment(world: str = "demo", days: int = PLAIN_DAYS, demo: bool = F
         When there is no such world, or its file is wrong.
     """
     load_world(world)
-    return Deployment(world, _today() - timedelta(days=days), days if demo else None)
-
-
-def _today() -> date:
-    return datetime.now(UTC).date()
+    # The run of yesterday is due at 01:00 UTC, when its deliveries are in.
+    today = (datetime.now(UTC) - timedelta(hours=1)).date()
+    return Deployment(world, today - timedelta(days=days), days if demo else None)
 
 
 def _check_disk(folder: Path) -> None:
