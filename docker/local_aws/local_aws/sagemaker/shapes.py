@@ -124,7 +124,8 @@ def _pattern(text: str) -> re.Pattern[str] | None:
     Python has no ``\\p{…}``; letters become ``\\w``, which also takes the underscore that AWS's patterns list anyway. A
     pattern with classes beyond letters, digits and spaces admits nearly everything and is not checked.
     """
-    text = text.replace("${1,256}", "")
+    # A repeated anchor, as the patterns of metadata have, is no pattern to Python; lengths are checked apart from it.
+    text = re.sub(r"\$\{1,\d+\}", "", text)
     for theirs, ours in ((r"\p{L}", r"\w"), (r"\p{N}", r"\d"), (r"\p{Z}", " ")):
         text = text.replace(theirs, ours)
     return re.compile(text) if text and r"\p{" not in text else None
