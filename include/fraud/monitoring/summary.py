@@ -40,6 +40,7 @@ _DAY_COLUMNS = (
     "alarm",
     "action",
     "due_date",
+    "dag_id",
     "run_id",
 )
 _OUTCOME_COLUMNS = (
@@ -264,6 +265,7 @@ def _day_row(part: Part) -> dict[str, Any]:
         "alarm": None if decision["alarm"] == "none" else decision["alarm"],
         "action": None if decision["action"] == "none" else decision["action"],
         "due_date": decision["due_date"],
+        "dag_id": part["dag_id"],
         "run_id": part["run_id"],
         "drift": {name: _rounded(column["value"]) for name, column in _columns(metrics).items()},
     }

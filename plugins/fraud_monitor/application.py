@@ -1,0 +1,188 @@
+"""Routes of the page: each needs a logged-in Airflow user, and data the right to read the DAG that they come from."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import mimetypes
+from collections.abc import Mapping
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
+from fastapi import Depends, FastAPI, Header, HTTPException, Request
+from fastapi import Path as PathParameter
+from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+
+from fraud_monitor.episodes import episodes_of
+from fraud_monitor.storage import Storage, StorageError
+
+STATIC = Path(__file__).parent / "static"
+
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "frame-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
+)
+# A report is a document of its own: its inline scripts draw it, but it has no origin, no network and no way out.
+REPORT_POLICY = (
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' blob: data:; "
+    "style-src 'unsafe-inline'; img-src data: blob:; font-src data:; worker-src blob:; frame-ancestors 'self'; "
+    "base-uri 'none'; form-action 'none'"
+)
+CSV_COLUMNS = ("rank", "customer_id", "score", "transaction_id", "model_version", "outcome", "fraud_amount", "reasons")
+
+
+def _day(day: Annotated[str, PathParameter(pattern=r"^\d{4}-\d{2}-\d{2}$")]) -> date:
+    try:
+        return date.fromisoformat(day)
+    except ValueError:
+        raise HTTPException(404, f"{day} is not a date") from None
+
+
+Day = Annotated[date, Depends(_day)]
+IfNoneMatch = Annotated[str | None, Header()]
+
+_READS_DAILY = [Depends(requires_access_dag("GET", DagAccessEntity.RUN, "fraud_daily"))]
+_READS_TRAINING = [Depends(requires_access_dag("GET", DagAccessEntity.RUN, "fraud_training"))]
+
+
+def build(storage: Storage | None = None) -> FastAPI:
+    """Return the application over a bucket; the environment's unless given."""
+    store = storage or Storage.from_environment()
+    app = FastAPI(
+        title="Fraud monitor", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(get_user)]
+    )
+
+    @app.middleware("http")
+    async def protect(request: Request, call_next: Any) -> Response:
+        response: Response = await call_next(request)
+        response.headers.setdefault("Content-Security-Policy", PAGE_POLICY)
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "same-origin"
+        return response
+
+    @app.exception_handler(StorageError)
+    async def unreadable(request: Request, error: StorageError) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, status_code=503)
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> Response:
+        # A person who opens the page itself is shown where to log in; scripts get the plain refusal.
+        if error.status_code == 401 and "text/html" in request.headers.get("accept", ""):
+            return HTMLResponse((STATIC / "login.html").read_text("utf-8"), status_code=401)
+        return JSONResponse({"detail": error.detail}, status_code=error.status_code)
+
+    @app.get("/")
+    def page() -> HTMLResponse:
+        text = (STATIC / "index.html").read_text("utf-8")
+        return HTMLResponse(text.replace("{static}", f"static/{_digest()}"))
+
+    @app.get("/static/{digest}/{name:path}")
+    def static(digest: str, name: str) -> Response:
+        content = _files().get(name)
+        if content is None or digest != _digest():
+            raise HTTPException(404, "there is no such file")
+        headers = {"Cache-Control": "private, max-age=31536000, immutable"}
+        return Response(content, media_type=mimetypes.guess_type(name)[0], headers=headers)
+
+    def stored(key: str, known: str | None) -> Response:
+        found = store.read(key)
+        if found is None:
+            raise HTTPException(404, "not written yet")
+        etag, content = found
+        if known == etag:
+            return Response(status_code=304, headers={"ETag": etag})
+        return Response(content, media_type="application/json", headers={"ETag": etag})
+
+    @app.get("/data/summary", dependencies=_READS_DAILY)
+    def summary(if_none_match: IfNoneMatch = None) -> Response:
+        return stored("monitoring/summary.json", if_none_match)
+
+    @app.get("/data/models", dependencies=_READS_TRAINING)
+    def models(if_none_match: IfNoneMatch = None) -> Response:
+        return stored("monitoring/models.json", if_none_match)
+
+    @app.get("/data/days/{day}", dependencies=_READS_DAILY)
+    def one_day(day: Day, if_none_match: IfNoneMatch = None) -> Response:
+        return stored(f"monitoring/days/{day}.json", if_none_match)
+
+    @app.get("/data/cards/{day}", dependencies=_READS_DAILY)
+    def cards(day: Day, if_none_match: IfNoneMatch = None) -> Response:
+        return stored(f"monitoring/cards/{day}.json", if_none_match)
+
+    @app.get("/data/episodes", dependencies=_READS_DAILY)
+    def episodes() -> list[dict[str, Any]]:
+        found = store.read("world/world.json")
+        return episodes_of(json.loads(found[1])) if found else []
+
+    @app.get("/data/reports", dependencies=_READS_DAILY)
+    def reports() -> list[str]:
+        suffix = "/report.html"
+        keys = store.list("reports/drift/")
+        return [key.removesuffix(suffix).rpartition("date=")[2] for key in keys if key.endswith(suffix)]
+
+    @app.get("/alerts/{day}.csv", dependencies=_READS_DAILY)
+    def alerts_csv(day: Day) -> Response:
+        found = store.read(f"monitoring/days/{day}.json")
+        if found is None:
+            raise HTTPException(404, f"{day} is not closed yet")
+        outcomes = store.read(f"monitoring/cards/{day}.json")
+        text = alerts_table(json.loads(found[1]), json.loads(outcomes[1]) if outcomes else None)
+        headers = {"Content-Disposition": f'attachment; filename="alerts-{day}.csv"'}
+        return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+
+    @app.get("/reports/{day}", dependencies=_READS_DAILY)
+    def report(day: Day) -> Response:
+        found = store.open(f"reports/drift/date={day}/report.html")
+        if found is None:
+            raise HTTPException(404, f"there is no report of {day}")
+        headers = {"Content-Security-Policy": REPORT_POLICY}
+        return StreamingResponse(found.chunks, media_type="text/html; charset=utf-8", headers=headers)
+
+    return app
+
+
+def alerts_table(day: Mapping[str, Any], cards: Mapping[str, Any] | None) -> str:
+    """Return a day's alerts as CSV, with what became of them as far as it is known."""
+    outcomes = cards["outcomes"] if cards else {}
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(CSV_COLUMNS)
+    for alert in day["alerts"]:
+        frauds, cents = outcomes.get(str(alert["rank"]), (None, 0))
+        outcome = "" if frauds is None else "fraud" if frauds else "genuine"
+        reasons = "; ".join(f"{reason['feature']} = {reason['value']:g}" for reason in alert["reasons"])
+        writer.writerow(
+            [
+                *(alert[name] for name in CSV_COLUMNS[:5]),
+                outcome,
+                "" if frauds is None else f"{cents / 100:.2f}",
+                reasons,
+            ]
+        )
+    return text.getvalue()
+
+
+@cache
+def _files() -> dict[str, bytes]:
+    """Return what the page consists of, by path; nothing outside this can be asked for."""
+    return {
+        str(path.relative_to(STATIC)): path.read_bytes()
+        for path in sorted(STATIC.rglob("*"))
+        if path.suffix in (".js", ".css")
+    }
+
+
+@cache
+def _digest() -> str:
+    """Return a name for this version of the files, so that browsers keep them until they change."""
+    found = hashlib.sha256()
+    for name, content in _files().items():
+        found.update(name.encode() + content)
+    return found.hexdigest()[:16]

@@ -1,0 +1,87 @@
+"""The few objects that the page reads, from the deployment's bucket."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+CHUNK_BYTES = 256 * 1024
+
+
+class StorageError(Exception):
+    """The bucket cannot be read."""
+
+
+class StoredObject(NamedTuple):
+    """An object that is about to be read: its entity tag, its size, its content in chunks."""
+
+    etag: str
+    size: int
+    chunks: Iterator[bytes]
+
+
+class Storage:
+    """Objects by keys relative to the deployment's prefix."""
+
+    def __init__(self, bucket: str, prefix: str) -> None:
+        self.bucket = bucket
+        self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self._client: Any = None
+        self._lock = threading.Lock()
+
+    @classmethod
+    def from_environment(cls) -> Storage:
+        """Read the deployment's bucket and prefix, the variables that the DAGs read too."""
+        return cls(os.environ.get("FRAUD_BUCKET", "fraud-local"), os.environ.get("FRAUD_PREFIX", ""))
+
+    def open(self, key: str) -> StoredObject | None:
+        """Return an object, or None when there is none.
+
+        Raises
+        ------
+        StorageError
+            When the bucket cannot be read.
+        """
+        try:
+            answer = self._s3().get_object(Bucket=self.bucket, Key=f"{self.prefix}{key}")
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+                return None
+            raise StorageError(self._why(error)) from None
+        except BotoCoreError as error:
+            raise StorageError(self._why(error)) from None
+        return StoredObject(answer["ETag"], answer["ContentLength"], answer["Body"].iter_chunks(CHUNK_BYTES))
+
+    def read(self, key: str) -> tuple[str, bytes] | None:
+        """Return an object's entity tag and content, or None when there is none."""
+        found = self.open(key)
+        return None if found is None else (found.etag, b"".join(found.chunks))
+
+    def list(self, prefix: str) -> list[str]:
+        """Return the keys below a prefix, relative to the deployment's, sorted."""
+        try:
+            pages = (
+                self._s3()
+                .get_paginator("list_objects_v2")
+                .paginate(Bucket=self.bucket, Prefix=f"{self.prefix}{prefix}")
+            )
+            return sorted(entry["Key"][len(self.prefix) :] for page in pages for entry in page.get("Contents", []))
+        except (ClientError, BotoCoreError) as error:
+            raise StorageError(self._why(error)) from None
+
+    def _s3(self) -> Any:
+        with self._lock:
+            if self._client is None:
+                self._client = boto3.client("s3")
+            return self._client
+
+    def _why(self, error: Exception) -> str:
+        return (
+            f"Bucket {self.bucket!r} cannot be read: {error}. Check FRAUD_BUCKET, the AWS region and endpoint, and the "
+            "role of the Airflow web server."
+        )
