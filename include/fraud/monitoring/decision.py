@@ -161,7 +161,8 @@ class _Rules:
             return "train_now", f"the challenger planned on {plan.decision_date} is due; {self._seen()}", None
         if self.alarm == "unlabelled" and self.others.measured:
             return self._on_drift(plan)
-        return "none", f"{self._seen()}, but today brought no evidence: {self._why_not()}", None
+        evidence = self.labels if self.alarm == "labels" else self.others
+        return "none", f"{self._seen()}, but today brought no evidence: {'; '.join(evidence.missing)}", None
 
     def _on_labels(self) -> tuple[Action, str, date | None]:
         episode = self._episode()
@@ -234,8 +235,8 @@ class _Rules:
         if self.alarm == "none":
             return "the alarm that it was planned for is over"
         evidence = self.labels if self.alarm == "labels" else self.others
-        shown = ", ".join(str(signal) for signal in evidence.signals[:4]) or "nothing crosses its threshold today"
-        return f"alarm ({self.alarm}, {days}): {shown}"
+        shown = ", ".join(map(str, evidence.signals[:4]))
+        return f"alarm ({self.alarm}, {days})" + (f": {shown}" if shown else "")
 
     def _calm(self) -> str:
         signals = [*self.labels.signals, *self.others.signals]
