@@ -10,6 +10,7 @@ import io
 import json
 import logging
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote
@@ -86,9 +87,11 @@ class Application:
                 answer = _error(environ, 400, "UnknownService", f"the local AWS has no service {service!r}")
         except NotImplementedError as error:
             answer = _error(environ, 400, "UnknownOperationException", f"the local AWS does not do this: {error}")
+            return _send(answer, start_response, failed=True)
         except Exception:
             logger.exception("%s %s failed", environ["REQUEST_METHOD"], environ["PATH_INFO"])
             answer = _error(environ, 500, "InternalFailure", "the local AWS failed; its log says why")
+            return _send(answer, start_response, failed=True)
         return _send(answer, start_response)
 
     def _local(self, environ: WSGIEnvironment) -> Answer:
@@ -169,7 +172,12 @@ def _error(environ: WSGIEnvironment, status: int, code: str, message: str) -> An
 REASONS = {200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 500: "Internal Server Error"}
 
 
-def _send(answer: Answer, start_response: StartResponse) -> Iterable[bytes]:
+def _send(answer: Answer, start_response: StartResponse, *, failed: bool = False) -> Iterable[bytes]:
     status, headers, body = answer
-    start_response(f"{status} {REASONS[status]}", [*headers.items(), ("Content-Length", str(len(body)))])
+    # With the exception an answer that moto has begun may be replaced: what could not be saved is not acknowledged.
+    start_response(
+        f"{status} {REASONS[status]}",
+        [*headers.items(), ("Content-Length", str(len(body)))],
+        sys.exc_info() if failed else None,
+    )
     return [body]

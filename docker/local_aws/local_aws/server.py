@@ -67,6 +67,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=4566, help="port; 0 takes a free one, which is printed")
     parser.add_argument("--state-dir", type=Path, required=True, help="folder for everything that must survive")
     parser.add_argument("--job-limit", type=int, default=2, help="SageMaker jobs that run at the same time")
+    parser.add_argument("--stop-seconds", type=float, default=5.0, help="a stopped job has so long (SageMaker: 120)")
     parser.add_argument("--images", type=Path, help="JSON list of further images (fields of sagemaker.images.Image)")
     arguments = parser.parse_args(argv)
     if arguments.host not in (HOST, "localhost"):
@@ -131,8 +132,8 @@ def serve(arguments: argparse.Namespace) -> None:
         store = s3.install(state_dir, database)
         keeper = Keeper(database)
         keeper.load()
-        host = Host(f"http://{HOST}:{port}", str(state_dir), probe_private_ml())
         routed, handlers = _install_extensions(state_dir)
+        host = Host(f"http://{HOST}:{port}", str(state_dir), probe_private_ml(), arguments.stop_seconds)
         images: tuple[Image, ...] = (*(read_images(arguments.images) if arguments.images else ()), *DEFAULT_IMAGES)
         service, runner = sagemaker.build(
             database, keeper=keeper, state_dir=state_dir, host=host, images=images, limit=arguments.job_limit

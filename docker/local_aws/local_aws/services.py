@@ -5,6 +5,7 @@ Also here: which services the local AWS has at all. One that is not listed is re
 
 from __future__ import annotations
 
+import copyreg
 import pickle
 import threading
 
@@ -30,6 +31,9 @@ KEPT = {
 
 
 ATTEMPTS = 20
+
+# Queues hold one, which is no state.
+copyreg.pickle(threading.Condition, lambda _: (threading.Condition, ()))
 
 
 class Keeper:

@@ -23,10 +23,8 @@ __all__ = ["MARK", "Container", "Host", "kill_marked", "probe_private_ml"]
 MARK = "LOCAL_AWS_JOB"
 """Variable that marks every process of a job, so that none outlives the server unnoticed."""
 
-GRACE_SECONDS = 5.0
-"""Between asking a container to stop and killing it; SageMaker gives two minutes, a laptop's user less."""
-
 POLL_SECONDS = 0.05
+READER_SECONDS = 5.0
 
 # In a mount namespace of its own: /opt becomes a scratch folder with everything that it held, and /opt/ml the job's.
 PRIVATE_ML = """
@@ -61,11 +59,14 @@ class Host:
         Value of :data:`MARK`, the same for all jobs of one state folder.
     private_ml
         Whether ``/opt/ml`` can be private; otherwise ``SAGEMAKER_BASE_DIR`` says where the job's folder is.
+    stop_seconds
+        Between asking a container to stop and killing it.
     """
 
     endpoint: str
     mark: str
     private_ml: bool
+    stop_seconds: float
 
 
 def probe_private_ml() -> bool:
@@ -126,7 +127,7 @@ class Container:
         region: str,
         on_lines: Callable[[list[str]], None],
     ) -> None:
-        self._on_lines = on_lines
+        self._on_lines, self._stop_seconds = on_lines, host.stop_seconds
         for name in ("home", "tmp"):
             (work / name).mkdir(parents=True, exist_ok=True)
         variables = {
@@ -208,7 +209,7 @@ class Container:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(GRACE_SECONDS)
+            self._process.wait(self._stop_seconds)
         self._end()
 
     def _end(self) -> None:
@@ -216,6 +217,6 @@ class Container:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        self._reader.join(GRACE_SECONDS)
+        self._reader.join(READER_SECONDS)
         if not self._reader.is_alive() and self._process.stdout is not None:
             self._process.stdout.close()

@@ -125,10 +125,11 @@ def _pattern(text: str) -> re.Pattern[str] | None:
     pattern with classes beyond letters, digits and spaces admits nearly everything and is not checked.
     """
     # A repeated anchor, as the patterns of metadata have, is no pattern to Python; lengths are checked apart from it.
+    # Nor are UTF-16 surrogates, in patterns that admit every character.
     text = re.sub(r"\$\{1,\d+\}", "", text)
     for theirs, ours in ((r"\p{L}", r"\w"), (r"\p{N}", r"\d"), (r"\p{Z}", " ")):
         text = text.replace(theirs, ours)
-    return re.compile(text) if text and r"\p{" not in text else None
+    return re.compile(text) if text and r"\p{" not in text and r"\uD800" not in text else None
 
 
 def _camel(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ __all__ = ["check_transform", "run_transform"]
 
 START_SECONDS = 180
 PING_SECONDS = 0.05
+WATCH_SECONDS = 0.1
 MEGABYTE = 1 << 20
 MAX_SHOWN = 500
 
@@ -98,6 +100,8 @@ def run_transform(job: Job, registry: Registry) -> Document:
         region=job.region,
         on_lines=job.log.append,
     )
+    finished = threading.Event()
+    threading.Thread(target=_watch, args=(job, container, finished), daemon=True).start()
     try:
         sender = Sender(job, container, port)
         sender.wait_ready()
@@ -108,8 +112,17 @@ def run_transform(job: Job, registry: Registry) -> Document:
                     stream.write(chunk)
             _store(request["TransformOutput"]["S3OutputPath"], item.relative, output)
     finally:
+        finished.set()
         container.stop()
     return {}
+
+
+def _watch(job: Job, container: Container, finished: threading.Event) -> None:
+    """End the container when the job is to stop, so that no request keeps waiting for an answer."""
+    while not finished.wait(WATCH_SECONDS):
+        if job.stop.is_set() or time.monotonic() > job.deadline:
+            container.stop()
+            return
 
 
 def _strategy(request: Document) -> str:
@@ -162,6 +175,7 @@ class Sender:
             try:
                 answer = self._pool.request("POST", "/invocations", body=body, headers=self._headers)
             except urllib3.exceptions.HTTPError as error:
+                self._check()
                 reason = f"AlgorithmError: No answer from the algorithm for {where}: {error}"
                 continue
             if 200 <= answer.status < 300:
