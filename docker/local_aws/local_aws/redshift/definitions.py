@@ -7,15 +7,15 @@ not keep (the length of a VARCHAR, an identity, distribution and sort keys) is k
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
-from sqlglot import exp
+from sqlglot import exp, parse_one
 
 from local_aws.redshift.errors import SqlError, not_implemented, syntax_error
 from local_aws.redshift.translate import CHARACTER_TYPES, duckdb_type, generate, length_of
 
-__all__ = ["Column", "columns_of", "define", "quoted"]
+__all__ = ["Column", "check_identity", "columns_of", "define", "quoted"]
 
 _DEFAULT_LENGTH = 256
 _INTEGERS = frozenset({"INTEGER", "BIGINT"})
@@ -69,8 +69,30 @@ def columns_of(connection: duckdb.DuckDBPyConnection, table: exp.Table) -> list[
             kept = json.loads(comment) if comment else {}
             identity = tuple(kept["identity"]) if "identity" in kept else None
             length, explicit = kept.get("length"), kept.get("explicit", True)
-            columns.append(Column(name, kind, not_null, None if identity else default, length, identity, explicit))
+            columns.append(Column(name, kind, not_null, default, length, identity, explicit))
     return columns
+
+
+def check_identity(connection: duckdb.DuckDBPyConnection, insert: exp.Insert) -> None:
+    """Refuse an INSERT that gives a value to an IDENTITY column (c_Examples_of_INSERT_30).
+
+    Raises
+    ------
+    SqlError
+        When it does, or the table does not exist.
+    """
+    schema = insert.this if isinstance(insert.this, exp.Schema) else None
+    known = columns_of(connection, schema.this if schema else insert.this)
+    given = [part.name for part in schema.expressions] if schema else [column.name for column in known]
+    rows = insert.expression.expressions if isinstance(insert.expression, exp.Values) else None
+    for column in known:
+        if not column.explicit and column.name in given:
+            position = given.index(column.name)
+            values = (
+                [row.expressions[position].sql() for row in rows if position < len(row.expressions)] if rows else [""]
+            )
+            if any(value.upper() != "DEFAULT" for value in values):
+                raise SqlError(f"cannot set an identity column to a value: {column.name}")
 
 
 def define(connection: duckdb.DuckDBPyConnection, tree: exp.Create | exp.Drop | exp.Alter) -> list[str]:
@@ -82,7 +104,7 @@ def define(connection: duckdb.DuckDBPyConnection, tree: exp.Create | exp.Drop | 
         When Redshift would refuse it.
     """
     if isinstance(tree, exp.Drop):
-        return _drop(tree)
+        return _drop(connection, tree)
     if isinstance(tree, exp.Alter):
         return _alter(connection, tree)
     if tree.args["kind"] == "SCHEMA":
@@ -123,35 +145,42 @@ def _table(connection: duckdb.DuckDBPyConnection, tree: exp.Create) -> list[str]
     if tree.args.get("exists") and _is_there(connection, target):
         return []
     _check_keys(properties, {column.name for column in columns})
-    statements, parts = [], []
-    for column in columns:
-        default = column.default
-        if column.identity:
+    kept = " ".join(one.sql(dialect="redshift") for one in properties if not isinstance(one, exp.TemporaryProperty))
+    sequences = []
+    for position, column in enumerate(columns):
+        if column.identity is not None:
             sequence = quoted(target.db, f"identity_{target.name}_{column.name}")
-            start, step = column.identity
-            kind = "TEMP SEQUENCE" if temporary else "SEQUENCE"
-            least = f"MINVALUE {min(start, 1)}" if step > 0 else f"MAXVALUE {max(start, -1)}"
-            statements.append(f"CREATE OR REPLACE {kind} {sequence} START {start} INCREMENT {step} {least}")
-            default = f"nextval('{sequence}')"
-        parts.append(_part(column, default))
-    statements.append(f"{head} ({', '.join(parts)})")
-    for column in columns:
-        if column.comment() != "{}":
-            statements.append(f"COMMENT ON COLUMN {name}.{quoted(column.name)} IS '{column.comment()}'")
-    attributes = " ".join(
-        one.sql(dialect="redshift") for one in properties if not isinstance(one, exp.TemporaryProperty)
-    )
+            sequences.append(_sequence(sequence, column.identity, temporary))
+            columns[position] = replace(column, default=f"nextval('{sequence}')")
+    return [*sequences, *_create(head, target, columns, kept)]
+
+
+def _create(head: str, target: exp.Table, columns: list[Column], attributes: str) -> list[str]:
+    """Return the statements that create a table and note what DuckDB does not keep."""
+    name = quoted(target.db, target.name)
+    comments = [
+        f"COMMENT ON COLUMN {name}.{quoted(column.name)} IS '{column.comment()}'"
+        for column in columns
+        if column.comment() != "{}"
+    ]
     if attributes:
-        statements.append(f"COMMENT ON TABLE {name} IS '{attributes.replace(chr(39), '')}'")
-    return statements
+        comments.append(f"COMMENT ON TABLE {name} IS '{attributes.replace(chr(39), '')}'")
+    return [f"{head} ({', '.join(map(_part, columns))})", *comments]
 
 
-def _part(column: Column, default: str | None) -> str:
+def _sequence(name: str, identity: tuple[int, int], temporary: bool) -> str:
+    start, step = identity
+    limit = f"MINVALUE {min(start, 1)}" if step > 0 else f"MAXVALUE {max(start, -1)}"
+    kind = "TEMP SEQUENCE" if temporary else "SEQUENCE"
+    return f"CREATE OR REPLACE {kind} {name} START {start} INCREMENT {step} {limit}"
+
+
+def _part(column: Column) -> str:
     text = f"{quoted(column.name)} {column.type}"
     if column.not_null:
         text += " NOT NULL"
-    if default is not None:
-        text += f" DEFAULT {default}"
+    if column.default is not None:
+        text += f" DEFAULT {column.default}"
     if column.length is not None:
         # DuckDB ignores the length of a VARCHAR; Redshift counts bytes and refuses what is longer.
         text += f" CHECK (strlen({quoted(column.name)}) <= {column.length})"
@@ -173,7 +202,8 @@ def _columns(connection: duckdb.DuckDBPyConnection, schema: exp.Schema) -> list[
                 str(option.args["value"]) == "DEFAULTS" and option.name == "INCLUDING" for option in part.expressions
             )
             for one in columns_of(connection, part.this):
-                columns.append(one if keep else Column(one.name, one.type, one.not_null, None, one.length))
+                default = one.default if keep and not one.identity else None
+                columns.append(Column(one.name, one.type, one.not_null, default, one.length))
         elif isinstance(part, exp.ColumnDef):
             columns.append(_column(part))
         elif not isinstance(part, exp.PrimaryKey | exp.ForeignKey | exp.UniqueColumnConstraint | exp.Constraint):
@@ -198,7 +228,9 @@ def _column(definition: exp.ColumnDef) -> Column:
             default = generate(what.this)
         elif isinstance(what, exp.GeneratedAsIdentityColumnConstraint):
             identity = (_whole(what.args["start"]), _whole(what.args["increment"]))
-            explicit = what.this is False and "BY DEFAULT" in what.sql("redshift").upper()
+            if what.this:
+                raise syntax_error("ALWAYS", "GENERATED BY DEFAULT AS IDENTITY (r_CREATE_TABLE_NEW)")
+            explicit = "on_null" in what.args  # only GENERATED BY DEFAULT AS IDENTITY has it
             not_null = True
         elif isinstance(what, exp.PrimaryKeyColumnConstraint):
             not_null = True
@@ -241,14 +273,41 @@ def _narrowed(connection: duckdb.DuckDBPyConnection, query: exp.Query, schema: e
     return f"SELECT {', '.join(columns)} FROM ({text}) AS q({aliases})"  # noqa: S608
 
 
-def _drop(tree: exp.Drop) -> list[str]:
+def _drop(connection: duckdb.DuckDBPyConnection, tree: exp.Drop) -> list[str]:
     kind = tree.args["kind"]
     if kind not in ("TABLE", "VIEW", "SCHEMA"):
         raise not_implemented(f"DROP {kind}")
     exists = "IF EXISTS " if tree.args.get("exists") else ""
-    cascade = " CASCADE" if tree.args.get("cascade") else ""
     tables = tree.args.get("tables") or [tree.this]
-    return [f"DROP {kind} {exists}{quoted(table.db, table.name)}{cascade}" for table in tables]
+    statements = []
+    for table in tables:
+        dependents = _dependents(connection, table) if kind != "SCHEMA" else []
+        if dependents and not tree.args.get("cascade"):
+            raise SqlError(
+                f"cannot drop {kind.lower()} {table.name} because other objects depend on it",
+                detail=f"view {'.'.join(dependents[-1])} depends on it",
+                hint="Use DROP ... CASCADE to drop the dependent objects too.",
+            )
+        statements += [f"DROP VIEW IF EXISTS {quoted(*view)}" for view in dependents]
+        cascade = " CASCADE" if tree.args.get("cascade") else ""
+        statements.append(f"DROP {kind} {exists}{quoted(table.db, table.name)}{cascade}")
+    return statements
+
+
+def _dependents(connection: duckdb.DuckDBPyConnection, table: exp.Table) -> list[tuple[str, str]]:
+    """Return the views that read a table or view, and those that read them, the outermost first."""
+    views = connection.execute("SELECT schema_name, view_name, sql FROM duckdb_views() WHERE NOT internal").fetchall()
+    found: list[tuple[str, str]] = []
+    wanted = [(table.db or "public", table.name)]
+    while wanted:
+        name = wanted.pop()
+        for schema, view, text in views:
+            tree = parse_one(text, read="duckdb")
+            read = {(one.db or "public", one.name) for one in tree.expression.find_all(exp.Table)}
+            if name in read and (schema, view) not in found:
+                found.insert(0, (schema, view))
+                wanted.append((schema, view))
+    return found
 
 
 def _alter(connection: duckdb.DuckDBPyConnection, tree: exp.Alter) -> list[str]:
@@ -262,15 +321,56 @@ def _alter(connection: duckdb.DuckDBPyConnection, tree: exp.Alter) -> list[str]:
     if isinstance(action, exp.RenameColumn):
         return [f"ALTER TABLE {name} RENAME COLUMN {quoted(action.this.name)} TO {quoted(action.args['to'].name)}"]
     if isinstance(action, exp.Drop):
-        return [f"ALTER TABLE {name} DROP COLUMN {quoted(action.this.name)}"]
+        return _rebuilt(connection, table, _without(columns_of(connection, table), action))
     if isinstance(action, exp.ColumnDef):
-        column = _column(action)
-        if column.identity:
-            raise SqlError("an identity column cannot be added", hint="see r_ALTER_TABLE")
-        if column.not_null and column.default is None:
-            raise SqlError("ALTER TABLE ADD COLUMN defined as NOT NULL must have a non-null default expression")
-        if any(one.name == column.name for one in columns_of(connection, table)):
-            raise SqlError(f'column "{column.name}" of relation "{table.name}" already exists')
-        comment = f"COMMENT ON COLUMN {name}.{quoted(column.name)} IS '{column.comment()}'"
-        return [f"ALTER TABLE {name} ADD COLUMN {_part(column, column.default)}", comment]
+        return _rebuilt(connection, table, _with_column(columns_of(connection, table), table, _column(action)))
+    if isinstance(action, exp.AlterColumn) and action.args.get("dtype") is not None:
+        return _rebuilt(connection, table, _lengthened(columns_of(connection, table), action))
     raise not_implemented(f"ALTER TABLE {type(action).__name__}")
+
+
+def _with_column(columns: list[Column], table: exp.Table, column: Column) -> list[Column]:
+    if column.identity:
+        raise SqlError("an identity column cannot be added", hint="see r_ALTER_TABLE")
+    if column.not_null and column.default is None:
+        raise SqlError("ALTER TABLE ADD COLUMN defined as NOT NULL must have a non-null default expression")
+    if any(one.name == column.name for one in columns):
+        raise SqlError(f'column "{column.name}" of relation "{table.name}" already exists')
+    return [*columns, column]
+
+
+def _without(columns: list[Column], action: exp.Drop) -> list[Column]:
+    name = action.find(exp.Identifier).name  # type: ignore[union-attr]  # the grammar asks for one
+    if all(column.name != name for column in columns):
+        raise SqlError(f'column "{name}" does not exist')
+    return [column for column in columns if column.name != name]
+
+
+def _lengthened(columns: list[Column], action: exp.AlterColumn) -> list[Column]:
+    kind = action.args["dtype"]
+    changed = next((column for column in columns if column.name == action.this.name), None)
+    if changed is None:
+        raise SqlError(f'column "{action.this.name}" does not exist')
+    if kind.this != exp.DType.VARCHAR or changed.length is None:
+        raise SqlError("only the size of a VARCHAR column can be altered", hint="see r_ALTER_TABLE")
+    length = length_of(kind, _DEFAULT_LENGTH)
+    return [replace(column, length=length) if column is changed else column for column in columns]
+
+
+def _rebuilt(connection: duckdb.DuckDBPyConnection, table: exp.Table, columns: list[Column]) -> list[str]:
+    """Return the statements that give a table other columns; DuckDB alters no table that has constraints."""
+    before = {column.name for column in columns_of(connection, table)}
+    known = ", ".join(quoted(column.name) for column in columns if column.name in before)
+    row = connection.execute(
+        "SELECT comment FROM duckdb_tables() WHERE table_name = ? AND schema_name = ?",
+        [table.name, table.db or "public"],
+    ).fetchone()
+    fresh = exp.Table(this=exp.to_identifier(f"{table.name}_rebuilt"), db=table.args.get("db"))
+    name = quoted(fresh.db, fresh.name)
+    moved = f"INSERT INTO {name} ({known}) SELECT {known} FROM {quoted(table.db, table.name)}"  # noqa: S608
+    return [
+        *_create(f"CREATE TABLE {name}", fresh, columns, (row and row[0]) or ""),
+        moved,
+        f"DROP TABLE {quoted(table.db, table.name)}",
+        f"ALTER TABLE {name} RENAME TO {quoted(table.name)}",
+    ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sqlglot import exp
@@ -14,7 +13,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from local_aws.redshift.errors import SqlError, syntax_error
 
-__all__ = ["CALLED", "Parsed", "parse", "tokenize"]
+__all__ = ["CALLED", "parse", "tokenize"]
 
 CALLED = "called"
 """Key of a node's metadata that holds the name by which a function was called."""
@@ -37,6 +36,24 @@ def _fnv_hash(arguments: list[exp.Expr]) -> exp.Expr:
     # The seed of FNV-1a, as the signed number that Redshift would be given.
     seeded = arguments if len(arguments) != 1 else [*arguments, exp.Literal.number(-3750763034362895579)]
     return _macro("fnv_hash", 2)(seeded)  # type: ignore[no-any-return]
+
+
+def _upper_format(name: str) -> Any:
+    """Return a builder that reads a datetime format whatever its case, as Redshift does where text is parsed."""
+
+    def build(arguments: list[exp.Expr], dialect: Any) -> exp.Expr:
+        for literal in arguments[1:2]:
+            if isinstance(literal, exp.Literal):
+                literal.set("this", literal.name.upper())
+        return RedshiftParser.FUNCTIONS[name](arguments, dialect)  # type: ignore[no-any-return]
+
+    return build
+
+
+def _sort_key(parser: Any) -> exp.Expr:
+    if parser._match_text_seq("AUTO"):
+        return exp.SortKeyProperty(this=[exp.to_identifier("auto")], compound=False)
+    return parser._parse_sortkey()  # type: ignore[no-any-return]
 
 
 class _Parser(RedshiftParser):
@@ -62,9 +79,12 @@ class _Parser(RedshiftParser):
         "SHA": _macro("sha1", 1),
         "SHA1": _macro("sha1", 1),
         "SHA2": _macro("sha2", 2),
+        "TO_DATE": _upper_format("TO_DATE"),
+        "TO_TIMESTAMP": _upper_format("TO_TIMESTAMP"),
         "STRTOL": _macro("strtol", 2),
         "TRUNC": _macro("trunc", 1, 2),
     }
+    PROPERTY_PARSERS: ClassVar[dict[str, Any]] = {**RedshiftParser.PROPERTY_PARSERS, "SORTKEY": _sort_key}
     NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
         **RedshiftParser.NO_PAREN_FUNCTION_PARSERS,
         "SYSDATE": lambda _: exp.Anonymous(this="rs_sysdate", expressions=[]),
@@ -80,6 +100,17 @@ class _Parser(RedshiftParser):
             node.meta[CALLED] = token.text.upper()
         return result
 
+    def _parse_when_matched(self) -> exp.Whens:
+        whens = super()._parse_when_matched()
+        for when in whens.expressions:
+            insert = when.args.get("then")
+            first = insert.this.expressions[:1] if isinstance(insert, exp.Insert) and insert.this else []
+            # sqlglot takes INSERT VALUES (…), without columns, for a call of a function VALUES.
+            if first and isinstance(first[0], exp.Anonymous) and first[0].name.upper() == "VALUES":
+                insert.set("expression", exp.Tuple(expressions=first[0].expressions))
+                insert.set("this", None)
+        return whens
+
 
 class StrictRedshift(Redshift):
     """sqlglot's Redshift with the functions' own names kept, and every statement split into tokens to its end."""
@@ -93,15 +124,6 @@ class StrictRedshift(Redshift):
 
 
 _DIALECT = StrictRedshift()
-
-
-@dataclass(frozen=True)
-class Parsed:
-    """One statement: its text, its tokens, and its tree."""
-
-    text: str
-    tokens: tuple[Token, ...]
-    tree: exp.Expr
 
 
 def tokenize(text: str) -> list[Token]:
@@ -125,7 +147,7 @@ def tokenize(text: str) -> list[Token]:
     return tokens
 
 
-def parse(text: str, tokens: list[Token]) -> Parsed:
+def parse(text: str, tokens: list[Token]) -> exp.Expr:
     """Parse the tokens of a statement.
 
     Raises
@@ -142,4 +164,4 @@ def parse(text: str, tokens: list[Token]) -> Parsed:
     tree = trees[0]
     if tree is None:
         raise SqlError("the statement is empty")
-    return Parsed(text, tuple(tokens), tree)
+    return tree

@@ -17,7 +17,8 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import Token
 
 from local_aws.redshift import rules
-from local_aws.redshift.definitions import define, quoted
+from local_aws.redshift.averages import note_scales
+from local_aws.redshift.definitions import check_identity, define, quoted
 from local_aws.redshift.dialect import parse, tokenize
 from local_aws.redshift.errors import CancelledError, SqlError, from_duckdb, not_implemented
 from local_aws.redshift.loading import Copy, LoadError, parse_copy
@@ -194,6 +195,8 @@ class Session:
             return Result()
         if isinstance(tree, exp.TruncateTable):
             return self._truncate(tree)
+        if isinstance(tree, exp.Insert) and tree.expression is not None:
+            check_identity(self.connection, tree)
         if isinstance(tree, exp.Select) and tree.args.get("into"):
             into = tree.args["into"].pop()
             create = exp.Create(this=into.this, kind="TABLE", expression=tree)
@@ -209,10 +212,12 @@ class Session:
         return Result(len(rows), columns, rows)
 
     def _read(self, text: str, tokens: list[Token], parameters: Mapping[str, str]) -> exp.Expr:
-        parsed = parse(text, tokens)
-        bind(parsed.tree, parameters)
-        rules.check(parsed)
-        return normalise(parsed.tree, self.engine.database)
+        rules.check_tokens(tokens)
+        tree = bind(parse(text, tokens), parameters)
+        rules.check(tree)
+        tree = normalise(tree, self.engine.database)
+        note_scales(self.connection, tree)
+        return tree
 
     def _translate(self, query: str) -> str:
         tree = self._read(query, tokenize(query), {})
@@ -267,7 +272,7 @@ class Session:
                 return [f"{table.db or 'public'}.{table.name}"]
             if tokens[0].text.upper() in ("SELECT", "WITH", "UNLOAD", *_TRANSACTIONS, *_MAINTENANCE):
                 return []
-            tree = normalise(parse(text, tokens).tree, self.engine.database)
+            tree = normalise(parse(text, tokens), self.engine.database)
         except SqlError:
             return []
         targets = tree.args.get("tables") or (tree.expressions if isinstance(tree, exp.TruncateTable) else [tree.this])

@@ -52,7 +52,7 @@ _MESSAGES: tuple[tuple[str, str], ...] = (
         r"CHECK constraint failed on table .* with expression CHECK\(\(strlen\(\"?([^\")]+)\"?\) <= (\d+)\)\)",
         "value too long for type character varying({1})",
     ),
-    (r"NOT NULL constraint failed: \S+?\.(\S+)$", "Cannot insert a NULL value into column {0}"),
+    (r"NOT NULL constraint failed: [^.]+\.\"?([^\"]+?)\"?$", "Cannot insert a NULL value into column {0}"),
     (r"(?:Table|View|Entry) with name \"*(.+?)\"* does not exist", 'relation "{0}" does not exist'),
     (r"Table \"?(.+?)\"? does not exist", 'relation "{0}" does not exist'),
     (r"Schema with name \"?(.+?)\"? does not exist", 'schema "{0}" does not exist'),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlglot import exp
-from sqlglot.tokenizer_core import TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
-from local_aws.redshift.dialect import CALLED, Parsed
+from local_aws.redshift.dialect import CALLED
 from local_aws.redshift.errors import SqlError, not_implemented, syntax_error
 from local_aws.redshift.vocabulary import (
     AGGREGATES,
@@ -21,10 +22,12 @@ from local_aws.redshift.vocabulary import (
     UNIMPLEMENTED,
 )
 
-__all__ = ["check"]
+__all__ = ["check", "check_tokens"]
 
 _STATEMENTS = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE", "CREATE", "DROP", "ALTER", "TRUNCATE", "(")
 _OPERATORS = frozenset({"==", "//", "**", "->", "->>", "=>", ":=", "<=>", "?"})
+_DUCKDB_NAMES = re.compile(r"^(duckdb_|sqlite_|pragma_)|[./:*]")
+"""Names by which DuckDB would find its own catalogue, or a file."""
 _FRAMED = (AGGREGATES - {"LISTAGG", "MEDIAN", "PERCENTILE_CONT", "PERCENTILE_DISC"}) | {
     "FIRST_VALUE",
     "LAST_VALUE",
@@ -32,7 +35,7 @@ _FRAMED = (AGGREGATES - {"LISTAGG", "MEDIAN", "PERCENTILE_CONT", "PERCENTILE_DIS
 }
 
 
-def check(parsed: Parsed) -> None:
+def check(tree: exp.Expr) -> None:
     """Refuse a statement that Redshift would not run.
 
     Raises
@@ -40,8 +43,6 @@ def check(parsed: Parsed) -> None:
     SqlError
         Saying what was found, with the page that rules it out.
     """
-    _check_tokens(parsed)
-    tree = parsed.tree
     if isinstance(tree, exp.Command):
         raise not_implemented(f"{tree.name.upper()} {str(tree.expression).split()[0].upper()}")
     for node in tree.walk():
@@ -49,9 +50,14 @@ def check(parsed: Parsed) -> None:
     _check_leader_only(tree)
 
 
-def _check_tokens(parsed: Parsed) -> None:
-    """Find what the parser forgives: DuckDB's word order, stray commas, foreign operators, bare reserved words."""
-    tokens = parsed.tokens
+def check_tokens(tokens: Sequence[Token]) -> None:
+    """Refuse what the parser would forgive: other statements, DuckDB's word order, stray commas, foreign operators.
+
+    Raises
+    ------
+    SqlError
+        At the first such token.
+    """
     first = tokens[0].text.upper()
     if first not in _STATEMENTS:
         raise syntax_error(tokens[0].text)
@@ -137,7 +143,7 @@ def _check_join(node: exp.Join) -> None:
 
 
 def _check_star(node: exp.Star) -> None:
-    if any(node.args.get(key) for key in ("replace", "rename", "except_", "ilike")):
+    if any(node.args.get(key) for key in ("replace", "rename", "ilike")):
         raise syntax_error("*", "of a star only EXCLUDE can be said, at the end of the select list (r_EXCLUDE_list)")
 
 
@@ -183,6 +189,9 @@ def _check_merge(node: exp.Merge) -> None:
     if (target.db, target.name) == (source.db, source.name):
         raise SqlError("the source and the target of MERGE must not be the same table", hint="see r_MERGE")
     whens = node.args["whens"].expressions
+    for insert in node.find_all(exp.Insert):
+        if isinstance(insert.this, exp.Star | exp.Var):
+            raise syntax_error(insert.this.sql(), "MERGE inserts VALUES (r_MERGE)")
     if [bool(when.args.get("matched")) for when in whens] != [True, False] or any(
         when.args.get("condition") or when.args.get("source") for when in whens
     ):
@@ -216,6 +225,8 @@ def _check_count(node: exp.Count) -> None:
 def _check_table(node: exp.Table) -> None:
     if not isinstance(node.this, exp.Identifier) and node.this is not None:
         raise SqlError("table functions are not supported", hint="see c_unsupported-postgresql-features")
+    if _DUCKDB_NAMES.search(node.name):
+        raise SqlError(f'relation "{node.name}" does not exist')
     if node.args.get("sample") or node.args.get("when"):
         raise syntax_error(node.name, "a table is read whole (r_FROM_clause30)")
 

@@ -11,9 +11,11 @@ from local_aws.redshift.dialect import CALLED
 from local_aws.redshift.errors import SqlError, not_implemented
 from local_aws.redshift.vocabulary import TYPES
 
-__all__ = ["CHARACTER_TYPES", "bind", "duckdb_type", "generate", "length_of", "normalise"]
+__all__ = ["CHARACTER_TYPES", "SCALE", "bind", "duckdb_type", "generate", "length_of", "normalise"]
 
 CHARACTER_TYPES = frozenset(kind for kind, name in TYPES.items() if name == "VARCHAR")
+SCALE = "scale"
+"""Key of an average's metadata that holds the digits after the point, where decimals are averaged."""
 _FIXED = frozenset({exp.DType.CHAR, exp.DType.NCHAR, exp.DType.BPCHAR})
 
 
@@ -105,7 +107,7 @@ def _rewrite(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Window):
         return _rewrite_window(node)
     if isinstance(node, exp.Avg) and not isinstance(node.parent, exp.Window):
-        return _mean(exp.Sum(this=node.this.copy()), exp.Count(this=node.this.copy()))
+        return _mean(exp.Sum(this=node.this.copy()), exp.Count(this=node.this.copy()), node.meta.get(SCALE))
     if isinstance(node, exp.Extract) and node.name.upper() == "EPOCH":
         return exp.cast(node, exp.DType.BIGINT) if not isinstance(node.parent, exp.Cast) else node
     return node
@@ -127,11 +129,12 @@ def _rewrite_window(node: exp.Window) -> exp.Expr:
     function = node.this
     called = function.meta.get(CALLED)
     if called == "AVG":
-        return _mean(_over(node, exp.Sum(this=function.this.copy())), _over(node, exp.Count(this=function.this.copy())))
+        total, count = exp.Sum(this=function.this.copy()), exp.Count(this=function.this.copy())
+        return _mean(_over(node, total), _over(node, count), function.meta.get(SCALE))
     if called == "RATIO_TO_REPORT":
         value = function.expressions[0]
-        total = exp.cast(_over(node, exp.Sum(this=value.copy())), exp.DType.DOUBLE)
-        return exp.Div(this=exp.paren(value.copy()), expression=total)
+        whole = exp.cast(_over(node, exp.Sum(this=value.copy())), exp.DType.DOUBLE)
+        return exp.Div(this=exp.paren(value.copy()), expression=whole)
     return node
 
 
@@ -141,10 +144,11 @@ def _over(window: exp.Window, function: exp.Expr) -> exp.Window:
     return copy
 
 
-def _mean(total: exp.Expr, count: exp.Expr) -> exp.Expr:
+def _mean(total: exp.Expr, count: exp.Expr, scale: int | None) -> exp.Expr:
     # An average of whole numbers is a whole number in Redshift: with integer division the quotient has the sum's type.
     zero = exp.Literal.number(0)
-    return exp.paren(exp.Div(this=total, expression=exp.Nullif(this=count, expression=zero)))
+    mean = exp.Div(this=total, expression=exp.Nullif(this=count, expression=zero))
+    return exp.paren(mean) if scale is None else exp.cast(mean, f"DECIMAL(38, {scale})", dialect="duckdb")
 
 
 def _name_columns(query: exp.Query) -> None:

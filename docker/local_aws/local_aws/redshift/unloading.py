@@ -30,6 +30,7 @@ _OPTIONS = {
     "REGION": "text",
 }
 _CSV_OPTIONS = _OPTIONS | {"DELIMITER": "text", "HEADER": "flag", "NULL": "text"}
+_MOST_MEGABYTES = 6.2 * 1024
 SLICES = 2
 """Files that a parallel UNLOAD writes at once; callers must not count on how many they are."""
 
@@ -107,21 +108,34 @@ class Unload:
     def _write(self, connection: duckdb.DuckDBPyConnection, query: str, folder: Path) -> tuple[int, list[Path]]:
         """Write a query's rows in their order into files of at most MAXFILESIZE; return how many, and the files."""
         folder.mkdir(parents=True, exist_ok=True)
+        whole = folder / "whole"
+        rows = self._write_file(connection, query, whole)
+        most = int(float(self.options.get("MAXFILESIZE", _MOST_MEGABYTES)) * 2**20)
+        parts = -(-whole.stat().st_size // most)
+        if parts <= 1:
+            return rows, [whole]
+        # DuckDB's own splitting mixes the rows of its threads: cut by row number, finer until every file fits.
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE cut AS {query}")
+        while True:
+            step, paths = -(-rows // parts), []
+            for number in range(parts):
+                paths.append(folder / f"part{number}")
+                between = f"rowid >= {number * step} AND rowid < {(number + 1) * step}"
+                self._write_file(connection, f"SELECT * FROM cut WHERE {between} ORDER BY rowid", paths[-1])  # noqa: S608
+            if step == 1 or all(path.stat().st_size <= most for path in paths):
+                connection.execute("DROP TABLE temp.cut")
+                return rows, paths
+            parts += 1
+
+    def _write_file(self, connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
         if self.options["FORMAT"] == "PARQUET":
             how = "FORMAT parquet, COMPRESSION snappy"
         else:
             delimiter, null = str(self.options.get("DELIMITER", ",")), str(self.options.get("NULL", ""))
             header = "true" if self.options.get("HEADER") else "false"
             how = f"FORMAT csv, HEADER {header}, DELIMITER '{delimiter}', NULLSTR '{null}', QUOTE '\"', ESCAPE '\"'"
-        target, size = folder / "rows", self.options.get("MAXFILESIZE")
-        if size is not None:
-            how += f", FILE_SIZE_BYTES {int(float(size) * 2**20)}"
-        row = connection.execute(f"COPY ({query}) TO '{target}' ({how})").fetchone()
-        rows = int(row[0]) if row else 0
-        if target.is_file():
-            return rows, [target]
-        number = re.compile(r"(\d+)")
-        return rows, sorted(target.iterdir(), key=lambda path: int(number.findall(path.name)[0]))
+        row = connection.execute(f"COPY ({query}) TO '{path}' ({how})").fetchone()
+        return int(row[0]) if row else 0
 
 
 def parse_unload(tokens: list[Token]) -> Unload:
@@ -148,7 +162,7 @@ def parse_unload(tokens: list[Token]) -> Unload:
     if options.get("CLEANPATH") and options.get("ALLOWOVERWRITE"):
         raise SqlError("CLEANPATH and ALLOWOVERWRITE can't be specified together", hint="see r_UNLOAD")
     size = options.get("MAXFILESIZE")
-    if size is not None and not 5 <= float(size) <= 6.2 * 1024:
+    if size is not None and not 5 <= float(size) <= _MOST_MEGABYTES:
         raise SqlError("MAXFILESIZE must be between 5 MB and 6.2 GB", hint="see r_UNLOAD")
     for name in ("DELIMITER", "NULL"):
         if "'" in str(options.get(name, "")) or (name == "DELIMITER" and len(str(options.get(name, ","))) != 1):
