@@ -15,6 +15,9 @@ def write_parquet(table: pa.Table, path: Path) -> Path:
     """Write a table to a file, through a temporary file in the same folder; return the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    pq.write_table(table, scratch, compression="zstd")
-    scratch.replace(path)
+    try:
+        pq.write_table(table, scratch, compression="zstd")
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
     return path

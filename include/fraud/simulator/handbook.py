@@ -96,8 +96,12 @@ def digest(data: Replay) -> str:
     TERMINAL_ID, amount in cents, TX_FRAUD, TX_FRAUD_SCENARIO, the rows sorted by those columns in that order.
     """
     columns = [data.seconds, data.customer, data.terminal, data.cents, data.scenario > 0, data.scenario]
-    matrix = np.stack([column.astype("<i8") for column in columns], axis=1)
-    return hashlib.sha256(matrix[np.lexsort(matrix.T[::-1])].tobytes()).hexdigest()
+    # Two keys of several columns each sort faster than six.
+    when_and_who = data.seconds * (data.customer.max(initial=0) + 1) + data.customer
+    where_and_what = (data.terminal * (data.cents.max(initial=0) + 1) + data.cents) * 4 + data.scenario
+    order = np.lexsort((where_and_what, when_and_who))
+    matrix = np.stack([column.astype("<i8")[order] for column in columns], axis=1)
+    return hashlib.sha256(matrix.tobytes()).hexdigest()
 
 
 def replay_profiles(world: World) -> tuple[Customers, Terminals]:
