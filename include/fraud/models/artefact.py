@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -190,7 +191,7 @@ def read(path: Path) -> dict[str, bytes]:
                 if content is None or member.size > _MOST_BYTES or name in files:
                     raise DataError(f"{path}: {name} must be one regular file of at most 1 GiB; register another model")
                 files[name] = content.read()
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} is no readable tar archive ({error}); register another model") from None
     return files
 
