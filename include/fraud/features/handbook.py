@@ -21,7 +21,7 @@ from fraud.features.engine import compute_features
 from fraud.parquet import write_parquet
 from fraud.schema import arrow_schema
 
-__all__ = ["add_features", "transform_folder"]
+__all__ = ["add_features", "engine_tables", "transform_folder"]
 
 _COLUMNS = {
     "TRANSACTION_ID": pa.int64(),
@@ -58,25 +58,31 @@ def add_features(table: pa.Table, version: str = "v1") -> pa.Table:
     -----
     Every fraud is known exactly seven days after the transaction, which is how the handbook delays the terminal risk.
     """
-    missing = [name for name in _COLUMNS if name not in table.column_names]
-    if missing:
-        raise DataError(f"handbook data: no column {missing[0]}, expected {list(_COLUMNS)}; generate the data again")
-    ids, naive, customer, terminal, amount, fraud = (table[name].cast(kind) for name, kind in _COLUMNS.items())
-    moment = pc.assume_timezone(naive, "UTC")
-    for name, column in (("TRANSACTION_ID", ids), ("TX_DATETIME", naive.cast(pa.int64()))):
-        if (np.diff(column.to_numpy()) < (1 if column is ids else 0)).any():
-            raise DataError(f"handbook data: {name} does not ascend from row to row; sort the rows, then run again")
-    day = moment.cast(pa.date32())
-    transactions = pa.table(
-        [ids, day, moment, customer, terminal, amount.cast(pa.decimal128(12, 2))], schema=arrow_schema("transactions")
-    )
-    delay = pa.scalar(timedelta(days=LABEL_DELAY_DAYS), pa.duration("us"))
-    labels = pa.table({"transaction_id": ids, "is_fraud": pc.equal(fraud, 1), "known_at": pc.add(moment, delay)})
-    start, end = pc.min(day).as_py(), pc.max(day).as_py()
+    transactions, labels = engine_tables(table)
+    start, end = pc.min_max(transactions["tx_date"]).as_py().values()
     features = compute_features(transactions, labels, start, end, version)
     for name in feature_names(version)[1:]:
         table = table.append_column(name.upper(), features[name])
     return table
+
+
+def engine_tables(table: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return the handbook's data (see :func:`add_features`) as the engine takes them: transactions and labels."""
+    missing = [name for name in _COLUMNS if name not in table.column_names]
+    if missing:
+        raise DataError(f"handbook data: no column {missing[0]}, expected {list(_COLUMNS)}; generate the data again")
+    ids, naive, customer, terminal, amount, fraud = (table[name].cast(kind) for name, kind in _COLUMNS.items())
+    for name, column, step in (("TRANSACTION_ID", ids, 1), ("TX_DATETIME", naive.cast(pa.int64()), 0)):
+        if (np.diff(column.to_numpy()) < step).any():
+            raise DataError(f"handbook data: {name} does not ascend from row to row; sort the rows, then run again")
+    moment = pc.assume_timezone(naive, "UTC")
+    transactions = pa.table(
+        [ids, moment.cast(pa.date32()), moment, customer, terminal, amount.cast(pa.decimal128(12, 2))],
+        schema=arrow_schema("transactions"),
+    )
+    delay = pa.scalar(timedelta(days=LABEL_DELAY_DAYS), pa.duration("us"))
+    labels = pa.table({"transaction_id": ids, "is_fraud": pc.equal(fraud, 1), "known_at": pc.add(moment, delay)})
+    return transactions, labels
 
 
 def transform_folder(source: Path, target: Path, version: str = "v1") -> pa.Table:
