@@ -129,9 +129,8 @@ def measure(
         names = _comparable(current, reference.columns, thresholds.max_missing_share, missing)
     distances = compare(current, names) if names else {}
     score = distances.pop(SCORE, None)
-    scored = labelled.rows(_scored(labelled, days))
     performance, reasons = labelled_performance(
-        scored,
+        labelled,
         day - timedelta(days=label_delay_days),
         {"day": 1, "short": thresholds.ap_short_days, "long": thresholds.ap_long_days},
         version=rows.version,
@@ -158,7 +157,7 @@ def measure(
         baseline_weeks=reference.baseline_weeks,
         missing_values={name: int(lost) for name, values in current.items() if (lost := (~np.isfinite(values)).sum())},
         constant_columns=tuple(sorted(set(_constant(current)) - set(EXCLUDED))),
-        unknown_labels=len(labelled.day) - len(scored.day),
+        unknown_labels=_unknown(labelled),
         no_evidence={what: reason for what, reason in missing.items() if reason},
     )
     return Measured(metrics, current, names)
@@ -212,10 +211,7 @@ def _constant(columns: Columns) -> list[str]:
     return [name for name, values in finite.items() if not values.size or values.min() == values.max()]
 
 
-def _scored(labelled: Labelled, days: Mapping[date, DayRows]) -> npt.NDArray[np.bool_]:
-    """Return which labelled transactions were scored, as far as the scored days at hand can tell."""
-    scored = np.ones(len(labelled.day), bool)
-    for day, rows in days.items():
-        here = labelled.day == day.toordinal()
-        scored[here] = np.isin(labelled.transaction_id[here], rows.transaction_id)
-    return scored
+def _unknown(labelled: Labelled) -> int:
+    """Count labels of transactions that were not scored though others of their day were."""
+    unscored = labelled.day[labelled.version == 0]
+    return int(np.isin(unscored, labelled.day[labelled.version != 0]).sum())

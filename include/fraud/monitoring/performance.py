@@ -20,7 +20,10 @@ Flags = npt.NDArray[np.bool_]
 
 
 class Labelled(NamedTuple):
-    """Labelled transactions, shape (n,) each; days are proleptic ordinals (``date.toordinal``)."""
+    """Labelled transactions, shape (n,) each.
+
+    Days are proleptic ordinals (``date.toordinal``); the version is 0 where a transaction was not scored.
+    """
 
     transaction_id: Integers
     day: Integers
@@ -67,7 +70,7 @@ def labelled_performance(
     tuple of dict
         Performance by window, and why a window could not be measured.
     """
-    own = labelled.rows(labelled.version == version)
+    own = labelled.rows((labelled.version == version) & (labelled.version != 0))
     found: dict[Window, Performance] = {}
     reasons: dict[Window, str] = {}
     for name, days in windows.items():

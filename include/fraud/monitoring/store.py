@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fraud.monitoring.measure import SCORE, DayRows, Reference
@@ -40,7 +41,10 @@ class Labels:
         self._report = _ordinals(self._table["report_date"]) if self._table else np.empty(0, np.int64)
 
     def known_on(self, day: date) -> Labelled:
-        """Return what was known at the end of a day; nothing unloaded means nothing known."""
+        """Return what was known at the end of a day; nothing unloaded means nothing known.
+
+        A label without model version is of a transaction that was not scored.
+        """
         if self._table is None:
             none = np.empty(0, np.int64)
             return Labelled(none, none, none, np.empty(0), none, np.empty(0, bool))
@@ -49,8 +53,8 @@ class Labels:
             transaction_id=table["transaction_id"].to_numpy(),
             day=_ordinals(table["tx_date"]),
             customer=table["customer_id"].to_numpy(),
-            score=table["score"].to_numpy(),
-            version=table["model_version"].to_numpy().astype(np.int64),
+            score=_floats(table["score"]),
+            version=pc.fill_null(table["model_version"], 0).to_numpy().astype(np.int64),
             is_fraud=table["is_fraud"].to_numpy(),
         )
 
