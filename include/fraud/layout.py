@@ -83,6 +83,11 @@ def drift_report(day: date) -> str:
     return f"reports/drift/date={day}/"
 
 
+def drift_metrics(day: date) -> str:
+    """Key of what was measured of a day's drift."""
+    return f"{drift_report(day)}metrics.json"
+
+
 def decision(day: date) -> str:
     """Key of what was decided on a day."""
     return f"monitoring/decisions/{day}.json"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
@@ -97,16 +97,16 @@ def decide_days(
 
     So a task that runs again, and a range over days of the schedule, never trains today's model for a past day.
     """
-    decisions = []
     days = step_days(request, "drift")
     manifests.check_days(objects, "drift", days, partial(layout.summary, "drift"), ROOTS)
+    metrics = _read_range(objects, layout.drift_metrics, days[0] - timedelta(days=HISTORY_DAYS - 1), days[-1])
+    decided = _read_range(objects, layout.decision, days[0] - timedelta(days=PAST_DAYS), days[-1])
     for day in days:
-        stored = objects.read_json(layout.decision(day))
-        if stored is None:
-            stored = _decide(settings, objects, packages, day, acting=request["act"]).model_dump(mode="json")
-            objects.write_json(layout.decision(day), stored)
-        decisions.append(stored)
-    return decisions
+        if day not in decided:
+            decision = _decide(settings, packages, metrics, decided, day, acting=request["act"])
+            decided[day] = decision.model_dump(mode="json")
+            objects.write_json(layout.decision(day), decided[day])
+    return [decided[day] for day in days]
 
 
 def load_drift(objects: Objects, request: Request) -> list[str]:
@@ -141,25 +141,36 @@ def close_days(settings: Settings, objects: Objects, request: Request) -> None:
     )
 
 
-def _decide(settings: Settings, objects: Objects, packages: Sequence[Package], day: date, *, acting: bool) -> Decision:
-    history = []
-    for offset in range(HISTORY_DAYS - 1, -1, -1):
-        content = objects.read_text(f"{layout.drift_report(day - timedelta(days=offset))}metrics.json")
-        if content is not None:
-            history.append(DayMetrics.model_validate_json(content))
-    past = []
-    for offset in range(PAST_DAYS, 0, -1):
-        stored = objects.read_json(layout.decision(day - timedelta(days=offset)))
-        if stored is not None:
-            past.append(Decision.model_validate({**stored, "verdict": _verdict(packages, stored["run_id"])}))
-    champion = champion_of(day, packages)
+def _read_range(objects: Objects, key_of: Callable[[date], str], first: date, last: date) -> dict[date, Any]:
+    """Return the JSON objects of those days of a range that have one."""
+    keys = {key_of(day): day for day in manifests.days_between(first, last)}
+    found = objects.sizes(key_of(first), key_of(last))
+    return {keys[key]: objects.read_json(key) for key in found if key in keys}
+
+
+def _decide(
+    settings: Settings,
+    packages: Sequence[Package],
+    metrics: Mapping[date, Any],
+    decided: Mapping[date, Any],
+    day: date,
+    *,
+    acting: bool,
+) -> Decision:
+    trailing = [day - timedelta(days=offset) for offset in range(HISTORY_DAYS - 1, -1, -1)]
+    history = [DayMetrics.model_validate(metrics[one]) for one in trailing if one in metrics]
+    past = tuple(
+        Decision.model_validate({**stored, "verdict": _verdict(packages, stored["run_id"])})
+        for one, stored in sorted(decided.items())
+        if day - timedelta(days=PAST_DAYS) <= one < day
+    )
     effective_from = next(
         (package.effective_from for package in packages if package.version == history[-1].model_version),
-        champion.effective_from,
+        champion_of(day, packages).effective_from,
     )
     state = State(
         effective_from=date.fromisoformat(effective_from),
-        past=tuple(past),
+        past=past,
         drift_retrain=settings.drift_retrain,
         acting=acting,
     )

@@ -117,7 +117,7 @@ def check_days(
     expected = {key: described["bytes"] for content in checked for key, described in content["files"].items()}
     for root in roots.values():
         below = sorted(key for key in expected if key.startswith(root))
-        found = objects.sizes(root, below[0], below[-1]) if below else {}
+        found = objects.sizes(below[0], below[-1]) if below else {}
         for key in below:
             if found.get(key) != expected[key]:
                 what = f"has {found[key]} bytes" if key in found else "is missing"

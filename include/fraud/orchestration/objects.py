@@ -74,15 +74,15 @@ class Objects:
         """Delete an object; none there is no error."""
         self.client.delete_object(Bucket=self.layout.bucket, Key=self.layout.key(relative))
 
-    def sizes(self, prefix: str, first: str, last: str) -> dict[str, int]:
-        """Return size in bytes by key of the objects below a prefix whose keys lie from ``first`` to ``last``.
+    def sizes(self, first: str, last: str) -> dict[str, int]:
+        """Return size in bytes by key of the objects whose keys lie from ``first`` to ``last``.
 
         One request a thousand objects, however many more there are. (``StartAfter`` leaves out the key that it names,
         hence one just before the first.)
         """
         full = self.layout.key
         pages = self.client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.layout.bucket, Prefix=full(prefix), StartAfter=full(first)[:-1]
+            Bucket=self.layout.bucket, Prefix=full(""), StartAfter=full(first)[:-1]
         )
         found: dict[str, int] = {}
         strip = len(full(""))
