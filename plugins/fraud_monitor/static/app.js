@@ -2,7 +2,7 @@
 
 import { followTheme, framed, runFolder } from "./airflow.js";
 import { redrawAll } from "./charts.js";
-import { lastDay, load, loadOr, Missing, Refused } from "./data.js";
+import { changed, lastDay, load, loadOr, Missing, Refused } from "./data.js";
 import { empty } from "./dom.js";
 import { addDays } from "./format.js";
 import { alertsView } from "./views/alerts.js";
@@ -14,6 +14,7 @@ import { reportView } from "./views/report.js";
 const VIEWS = { overview, alerts: alertsView, models: modelsView, money: moneyView, report: reportView };
 const TITLES = { overview: "Overview", alerts: "Alerts", models: "Models", money: "Money", report: "Drift report" };
 const DEFAULT_DAYS = 90;
+const LOOK_AGAIN_MS = 60000;
 const ISO_DAY = /^\d{4}-\d{2}-\d{2}$/;
 
 const main = document.getElementById("main");
@@ -122,6 +123,9 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   main.focus();
 });
 followTheme(redrawAll);
+setInterval(async () => {
+  if (document.visibilityState === "visible" && await changed().catch(() => false)) start();
+}, LOOK_AGAIN_MS);
 addEventListener("hashchange", draw);
 draw();
 start();

@@ -15,10 +15,10 @@ export function colour(name) {
   return found;
 }
 
-const faint = (resolved) => `rgba(${resolved.match(/[\d.]+/g).slice(0, 3).join(", ")}, 0.12)`;
+const faint = (resolved) => `rgba(${resolved.match(/[\d.]+/g).slice(0, 3).join(", ")}, 0.1)`;
 
 // series: [{label, values, colour, dots, dash, fill, format}], bands: [{from, to, text, colour}] and flags: [{at, text, colour, kind}] by day's seconds.
-export function timeChart({ title, times, series, bands = [], flags = [], height = 220, range, onOpen, format = (value) => value.toFixed(3), axisFormat = (value) => value.toFixed(2) }) {
+export function timeChart({ title, times, series, bands = [], flags = [], height = 220, range, onOpen, format = (value) => value.toFixed(3), axisFormat = (value) => value.toFixed(2), axisSize = 48 }) {
   const readout = h("div", { class: "readout" }, "");
   const legend = h("ul", { class: "legend" }, series.map((one) =>
     h("li", {}, h("span", { class: `swatch ${one.dots ? "dots" : one.dash ? "dashed" : ""}`, style: { color: `var(--${one.colour})` } }), one.label)));
@@ -26,7 +26,7 @@ export function timeChart({ title, times, series, bands = [], flags = [], height
     class: "chart", tabindex: "0", role: "slider", "aria-label": `${title}: use the arrow keys to read it day by day`,
     "aria-valuemin": "0", "aria-valuemax": String(Math.max(0, times.length - 1)), "aria-valuenow": "0", "aria-valuetext": "",
   });
-  const figure = h("figure", { class: "figure" }, h("figcaption", {}, h("h3", {}, title), legend), box, readout);
+  const figure = h("figure", { class: "figure" }, h("figcaption", {}, h("h3", {}, title), legend, readout), box);
   let plot = null;
   let at = times.length - 1;
 
@@ -53,7 +53,7 @@ export function timeChart({ title, times, series, bands = [], flags = [], height
       scales: { x: { range: range ?? undefined }, y: { range: (self, low, high) => padded(low, high) } },
       axes: [
         { ...axis, grid: { show: false }, size: 30, space: 70, values: (self, splits) => splits.map((time) => shortDay(isoDay(time))), incrs: [1, 2, 3, 7, 14, 28, 56, 91, 182, 364].map((days) => days * DAY) },
-        { ...axis, size: 48, values: (self, splits) => splits.map((value) => axisFormat(value)) },
+        { ...axis, size: axisSize, values: (self, splits) => splits.map((value) => axisFormat(value)) },
       ],
       series: [{}, ...series.map((one) => ({
         label: one.label, stroke: colour(one.colour), width: one.dots ? 0 : 2, dash: one.dash ? [6, 5] : undefined, spanGaps: !one.gaps,
@@ -133,16 +133,17 @@ function drawBands(plot, bands) {
     if (to <= from) continue;
     const resolved = colour(band.colour);
     ctx.save();
-    ctx.fillStyle = faint(resolved);
-    ctx.fillRect(from, top, to - from, height);
+    if (!band.row) {
+      ctx.fillStyle = faint(resolved);
+      ctx.fillRect(from, top, to - from, height);
+    }
     ctx.fillStyle = resolved;
     ctx.fillRect(from, top, to - from, 2 * ratio);
     ctx.font = `${11 * ratio}px system-ui, sans-serif`;
     ctx.textBaseline = "top";
-    ctx.beginPath();
-    ctx.rect(from, top, to - from, height);
-    ctx.clip();
-    ctx.fillText(band.text, from + 6 * ratio, top + (6 + 14 * (band.row ?? 0)) * ratio);
+    if (band.text && ctx.measureText(band.text).width < to - from - 10 * ratio) {
+      ctx.fillText(band.text, from + 6 * ratio, top + (6 + 14 * (band.row ?? 0)) * ratio);
+    }
     ctx.restore();
   }
 }

@@ -24,6 +24,17 @@ async function fetchJson(path) {
   throw new Error(text);
 }
 
+// Tells whether the drift step has closed a day since; what was read before is forgotten then.
+export async function changed() {
+  const response = await fetch("data/summary", { credentials: "same-origin" });
+  const tag = response.headers.get("ETag");
+  if (!response.ok || tag === changed.tag) return false;
+  const first = changed.tag === undefined;
+  changed.tag = tag;
+  if (!first) kept.clear();
+  return !first;
+}
+
 export const loadOr = (path, otherwise) => load(path).catch((error) => {
   if (error instanceof Missing || error instanceof Refused) return otherwise;
   throw error;

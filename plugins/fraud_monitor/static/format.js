@@ -41,6 +41,15 @@ export function feature(name) {
   return `${entity}: ${KINDS[window[1]] ?? window[1].replaceAll("_", " ")}, ${window[2]} d`;
 }
 
+const SHORT_KINDS = { nb_tx: "count", avg_amount: "amount", risk: "risk", std_amount: "spread", nb_terminals: "terminals", amount_ratio: "ratio" };
+
+// As short as a heat map's row on a phone.
+export function shortFeature(name) {
+  const parts = name.match(/^(customer|terminal)_id_(.*)_(\d+)day_window$/);
+  if (!parts) return feature(name).replace("seconds since the last transaction", "recency");
+  return `${parts[1] === "customer" ? "Card" : "Terminal"} ${SHORT_KINDS[parts[2]] ?? parts[2].replaceAll("_", " ")} ${parts[3]} d`;
+}
+
 const EPISODES = {
   amount_inflation: "Amounts rise", volume_growth: "Volume changes", seasonal_swing: "Seasonal swing", turnover: "Turnover",
   fraud_rate: "Fraud rate changes", scenario_starts: "Fraud pattern starts", scenario_stops: "Fraud pattern stops",

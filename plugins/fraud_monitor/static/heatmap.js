@@ -2,7 +2,7 @@
 
 import { colour, keep } from "./charts.js";
 import { announce, h } from "./dom.js";
-import { feature, longDay, shortDay } from "./format.js";
+import { feature, longDay, shortDay, shortFeature } from "./format.js";
 
 const ROW = 22;
 const LEAST_COLUMN = 4;
@@ -14,8 +14,8 @@ export function heatmap({ days, names, values, limitOf, onOpen }) {
     class: "heat", tabindex: "0", role: "slider", "aria-label": "Drift of every feature, day by day: arrow keys move, Enter opens the day's report",
     "aria-valuemin": "0", "aria-valuemax": String(Math.max(0, days.length * names.length - 1)), "aria-valuenow": "0", "aria-valuetext": "",
   }, canvas);
-  const labels = h("div", { class: "heat-labels", "aria-hidden": "true" }, names.map((name) => h("div", { title: feature(name) }, feature(name))));
-  const axis = h("div", { class: "heat-axis", "aria-hidden": "true" }, h("span", {}, shortDay(days[0])), h("span", {}, shortDay(days[days.length - 1])));
+  const labels = h("div", { class: "heat-labels", "aria-hidden": "true" }, names.map((name) => h("div", { title: feature(name) }, shortFeature(name))));
+  const axis = h("div", { class: "heat-axis", "aria-hidden": "true" }, ticks(days).map((day) => h("span", {}, shortDay(day))));
   const figure = h("figure", { class: "figure" }, h("div", { class: "heat-frame" }, labels, h("div", { class: "heat-body" }, box, axis)), readout, key());
   let chosen = null;
   let bins = [];
@@ -100,6 +100,8 @@ export function heatmap({ days, names, values, limitOf, onOpen }) {
   });
   return keep(figure, box, draw);
 }
+
+const ticks = (days) => [...new Set([0, 0.25, 0.5, 0.75, 1].map((share) => days[Math.round(share * (days.length - 1))]))];
 
 const clamp = (value, size) => Math.max(0, Math.min(size - 1, value));
 

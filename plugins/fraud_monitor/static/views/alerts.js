@@ -83,7 +83,7 @@ function alertTable(rows, day) {
       h("td", { class: "number" }, row.rank),
       h("td", {}, h("strong", {}, row.customer_id)),
       h("td", {}, row.score.toFixed(3), h("span", { class: "meter", "aria-hidden": "true" }, h("span", { style: { width: `${Math.round(row.score * 100)}%` } }))),
-      h("td", { class: "wide" }, h("ul", { class: "reasons" }, row.reasons.map((reason) => h("li", {}, pill(format.feature(reason.feature), ""))))),
+      h("td", {}, h("ul", { class: "reasons" }, row.reasons.map((reason) => h("li", {}, pill(format.feature(reason.feature), ""))))),
       h("td", {}, pill(...OUTCOMES[row.outcome]), row.outcome === "fraud" ? ` ${format.exactMoney(row.cents)}` : ""),
       h("td", {}, h("button", { class: "open-row", "data-rank": row.rank, "aria-expanded": String(opened), "aria-label": `Why card ${row.customer_id} was alerted`, onclick: toggle }, opened ? "▾" : "▸")));
     return opened ? [line, h("tr", { class: "detail" }, h("td", { colspan: "6" }, detail(row, day)))] : [line];

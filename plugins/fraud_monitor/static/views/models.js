@@ -67,7 +67,7 @@ function comparison(verdict) {
   const gain = verdict.verdict.gain;
   return h("div", {}, h("p", { class: "quiet" }, `${caption}.`),
     gain !== undefined && h("p", {}, pill(`average precision ${format.signed(gain)}`, gain > 0 ? "good" : "bad"), " ",
-      pill(`at least ${format.signed(verdict.verdict.gain_percentile)} in 95 of 100 resamples`, verdict.verdict.gain_percentile > 0 ? "good" : "bad"), " ",
+      pill(`low end of the resamples ${format.signed(verdict.verdict.gain_percentile)}`, verdict.verdict.gain_percentile > 0 ? "good" : "bad"), " ",
       pill(`card precision ${format.signed(verdict.verdict.card_precision_change)}`, "")),
     table([
       { title: "", show: ([name]) => h("strong", {}, name) },

@@ -10,7 +10,7 @@ export async function moneyView(context) {
   const { summary, models, go } = context;
   const range = positions(summary, context.from, context.to);
   const known = [];
-  if (range) for (let position = range[0]; position <= range[1]; position += 1) if (summary.investigated[position] !== null) known.push(position);
+  if (range) for (let position = range[0]; position <= range[1]; position += 1) if (summary.investigated[position]) known.push(position);
   if (!known.length) {
     return [rangeBar(context), card("Money", empty("No outcome is known in this range yet", "Investigators report on the day after an alert; amounts appear when the drift step has looked them up."))];
   }
@@ -37,7 +37,7 @@ export async function moneyView(context) {
     card("Cumulated over the range", [
       timeChart({
         title: "Amounts in the account's currency", times: known.map((position) => format.seconds(summary.dates[position])), height: 280,
-        format: (value) => format.count(value), axisFormat: (value) => format.count(value),
+        format: (value) => format.count(value), axisFormat: (value) => format.count(value), axisSize: 76,
         series: [
           { label: "fraud on alerted cards", values: cumulated(caught), colour: "good", fill: true },
           { label: "net of the alerts' cost", values: cumulated(caught.map((value, index) => value - spent[index])), colour: "accent" },

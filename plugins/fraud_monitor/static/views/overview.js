@@ -90,6 +90,8 @@ function charts(context, [first, last]) {
   labelled.sort((one, other) => one.day.localeCompare(other.day));
   const times = labelled.map(({ day }) => format.seconds(day));
   const at = (name) => labelled.map(({ position }) => summary[name][position]);
+  // What was expected of a day is what its own champion was promoted with, not the one that the report's day had.
+  const expected = labelled.map(({ day }) => summary.baseline_average_precision[summary.dates.indexOf(day)] ?? null);
   const flags = flagsOf(context, first, last);
   const bands = [
     ...episodes.filter((one) => one.start <= summary.dates[last] && (one.end ?? "9") >= summary.dates[first])
@@ -97,31 +99,33 @@ function charts(context, [first, last]) {
   ];
   const newest = summary.labelled_day.findLast((day) => day);
   if (newest && newest < summary.dates[last]) {
-    bands.push({ from: format.seconds(format.addDays(newest, 1)), to: span[1], text: "labels not known yet", colour: "muted", row: 3 });
+    bands.push({ from: format.seconds(format.addDays(newest, 1)), to: span[1], colour: "muted" });
   }
+  const unnamed = bands.map((band) => ({ ...band, text: null }));
   const range = (self, low, high) => (span[0] === span[1] ? [span[0] - 43200, span[1] + 43200] : [span[0] - 21600, span[1] + 21600]);
   const open = (day) => go({ view: "alerts", day });
-  const pair = (metric, dotted) => [
+  const pair = (metric) => [
     { label: "7 labelled days", values: at(`long_${metric}`), colour: "accent" },
-    ...(dotted ? [{ label: "one day", values: at(`day_${metric}`), colour: "muted", dots: true }] : []),
+    { label: "one day", values: at(`day_${metric}`), colour: "muted", dots: true },
   ];
   const noLabels = (what) => empty(`No ${what} in this range yet`, `Labels arrive about ${summary.settings.label_delay_days} days after a transaction; the drift step measures each day once they are known.`);
-  const chart = (title, metric, height, more = []) => (times.length
-    ? timeChart({ title, times, series: [...pair(metric, true), ...more], bands, flags, height, range, onOpen: open })
+  const chart = (title, metric, height, named, more = []) => (times.length
+    ? timeChart({ title, times, series: [...pair(metric), ...more], bands: named, flags, height, range, onOpen: open })
     : noLabels(title.toLowerCase()));
   const promoted = flags.some((flag) => flag.kind === "line");
   const legend = h("ul", { class: "legend" },
     h("li", {}, h("span", { class: "swatch block", style: { color: "var(--bad)" } }), "▲ label alarm"),
     h("li", {}, h("span", { class: "swatch block", style: { color: "var(--warn)" } }), "▲ drift alarm"),
     promoted && h("li", {}, h("span", { class: "swatch dashed", style: { color: "var(--good)" } }), "model takes over"),
-    episodes.length > 0 && h("li", {}, h("span", { class: "swatch block", style: { color: "var(--event)" } }), "what the simulator changed"));
+    episodes.length > 0 && h("li", {}, h("span", { class: "swatch block", style: { color: "var(--event)" } }), "what the simulator changed"),
+    h("li", {}, h("span", { class: "swatch block", style: { color: "var(--muted)" } }), "labels not known yet"));
   const drift = Object.fromEntries(Object.entries(summary.drift).map(([name, values]) => [name, values.slice(first, last + 1)]));
   const names = Object.keys(drift).sort((one, other) => order(one) - order(other) || one.localeCompare(other, undefined, { numeric: true }));
   const k = summary.settings.alert_budget;
   return [
     h("section", { class: "card" }, h("h2", {}, "How well fraud is found"), legend,
-      chart("Average precision", "average_precision", 270, [{ label: "expected of the champion", values: at("baseline_average_precision"), colour: "good", dash: true, stepped: true }]),
-      h("div", { class: "two" }, chart(`Card precision at ${k}`, "card_precision", 170), chart("AUC ROC", "auc_roc", 170))),
+      chart("Average precision", "average_precision", 270, bands, [{ label: "expected of the champion", values: expected, colour: "good", dash: true, stepped: true }]),
+      h("div", { class: "two" }, chart(`Card precision at ${k}`, "card_precision", 170, unnamed), chart("AUC ROC", "auc_roc", 170, unnamed))),
     h("section", { class: "card" }, h("h2", {}, "Drift of the features"),
       h("p", { class: "quiet" }, "Distance of the day's values from those that the champion was held against; Enter or a click opens the day's report."),
       names.length ? heatmap({ days: slice("dates"), names, values: drift, limitOf: (name) => limit(summary, name), onOpen: (day) => go({ view: "report", day }) })
@@ -158,7 +162,7 @@ function log({ summary, go }, first, last, models) {
   for (let position = last; position >= first; position -= 1) {
     const day = summary.dates[position];
     const version = summary.model_version[position];
-    const run = runLink(summary.dag_id[position], summary.run_id[position]);
+    const run = () => runLink(summary.dag_id[position], summary.run_id[position]);
     const model = models?.models.find((one) => one.version === version);
     if (began.has(day)) entries.push([day, pill("model takes over", "good"), h("span", {}, h("a", { href: `#models?version=${version}` }, `v${version}`), ` ${model?.verdict?.verdict?.reason ?? ""}`), run]);
     const action = ACTIONS[summary.action[position]];
@@ -173,12 +177,12 @@ function log({ summary, go }, first, last, models) {
   for (const model of models?.models ?? []) {
     const decided = model.metadata.as_of;
     if (model.approval === "Rejected" && decided >= summary.dates[first] && decided <= format.addDays(summary.dates[last], 1)) {
-      entries.push([decided, pill("challenger refused", ""), h("span", {}, h("a", { href: `#models?version=${model.version}` }, `v${model.version}`), ` ${model.verdict?.verdict?.reason ?? ""}`), ""]);
+      entries.push([decided, pill("challenger refused", ""), h("span", {}, h("a", { href: `#models?version=${model.version}` }, `v${model.version}`), ` ${model.verdict?.verdict?.reason ?? ""}`), null]);
     }
   }
   entries.sort((one, other) => other[0].localeCompare(one[0]));
   return entries.length
-    ? h("ul", { class: "log" }, entries.map(([day, what, text, run]) => h("li", {}, h("span", { class: "quiet" }, format.shortDay(day)), h("span", {}, what), h("span", {}, text), h("span", {}, run))))
+    ? h("ul", { class: "log" }, entries.map(([day, what, text, run]) => h("li", {}, h("span", { class: "quiet" }, format.shortDay(day)), h("span", {}, what), h("span", {}, text), h("span", {}, run ? run() : ""))))
     : empty("Nothing happened in this range", "Alarms, training decisions and models that take over are listed here.");
 }
 
