@@ -82,8 +82,7 @@ def airflow_environment(
             "plugins_folder": home.checkout / "plugins",
             "load_examples": False,
             "executor": "LocalExecutor",
-            # Workers hold about 150 MB each, and jobs run beside them; a deferred task holds none.
-            "parallelism": 4,
+            "parallelism": 6,
             "dags_are_paused_at_creation": True,
             "simple_auth_manager_users": ",".join(f"{user}:{role}" for user, role in USERS.items()),
             "simple_auth_manager_passwords_file": home.passwords,
@@ -115,7 +114,11 @@ def airflow_environment(
         },
         "triggerer": {"triggerer_health_check_threshold": 60},
         "workers": {"execution_api_timeout": 30},
-        "logging": {"colored_console_log": False, "base_log_folder": home.airflow / "logs"},
+        "logging": {
+            "colored_console_log": False,
+            "base_log_folder": home.airflow / "logs",
+            "namespace_levels": "botocore=WARNING aiobotocore=WARNING",
+        },
         "usage_data_collection": {"enabled": False},
     }
     airflow = {
@@ -123,7 +126,26 @@ def airflow_environment(
         for section, options in configuration.items()
         for option, value in options.items()
     }
-    defaults = {"FRAUD_POLL_SECONDS": "1", "FRAUD_RETRIES": "2", "FRAUD_RETRY_DELAY_SECONDS": "5"}
+    defaults = {
+        "FRAUD_POLL_SECONDS": "1",
+        # A job here takes seconds. A task that comes back from its deferral before the scheduler has looked at its first
+        # end is taken for one that died (Airflow 3.2.1, LocalExecutor), and is run again.
+        "FRAUD_DEFERRABLE": "false",
+        "FRAUD_RETRIES": "2",
+        "FRAUD_RETRY_DELAY_SECONDS": "5",
+    }
     world = {"FRAUD_WORLD": deployment.world, "FRAUD_FIRST_DAY": str(deployment.first_day)}
     base = base_environment(home, ports, shell)
-    return defaults | base | airflow | world | dict(provisioned) | {"AIRFLOW_HOME": str(home.airflow), "NO_COLOR": "1"}
+    return (
+        defaults
+        | base
+        | airflow
+        | world
+        | dict(provisioned)
+        | {
+            "AIRFLOW_HOME": str(home.airflow),
+            # What boto3 finds by itself; without it every task asks the API server in vain.
+            "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
+            "NO_COLOR": "1",
+        }
+    )
