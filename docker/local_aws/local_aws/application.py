@@ -32,7 +32,7 @@ Handler = Callable[[str, str, bytes], Answer]
 
 LOOPBACK_HOST = re.compile(r"^([a-z0-9.-]+\.)?(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$", re.IGNORECASE)
 READING = ("Describe", "Get", "List", "Head", "Search", "BatchGet", "Filter", "Test", "Lookup", "Query", "Check")
-SIGNING_NAMES = {"monitoring": "cloudwatch", "redshift-data": "redshiftdata", "emr-serverless": "emrserverless"}
+SIGNING_NAMES = {"monitoring": "cloudwatch"}
 """Moto's names of services that sign under another."""
 
 logger = logging.getLogger(__name__)
@@ -49,8 +49,6 @@ class Application:
         What saves moto's small services.
     handlers
         Services of our own by signing name.
-    routed
-        Signing names of services that others have put into moto, which keep their state themselves.
     health
         Gives what ``GET /_local/health`` answers.
     """
@@ -60,11 +58,9 @@ class Application:
         store: Store,
         keeper: Keeper,
         handlers: Mapping[str, Handler],
-        routed: Iterable[str],
         health: Callable[[], dict[str, Any]],
     ) -> None:
         self._store, self._keeper, self._handlers, self._health = store, keeper, dict(handlers), health
-        self._routed = set(routed)
         self._moto = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -81,7 +77,7 @@ class Application:
                 answer = self._handlers[service](region, operation, _body(environ))
             elif service == "s3":
                 return self._s3(environ, start_response)
-            elif SIGNING_NAMES.get(service, service) in KEPT or service in self._routed:
+            elif SIGNING_NAMES.get(service, service) in KEPT:
                 return self._forward(SIGNING_NAMES.get(service, service), environ, start_response)
             else:
                 answer = _error(environ, 400, "UnknownService", f"the local AWS has no service {service!r}")
@@ -109,7 +105,7 @@ class Application:
     def _forward(self, service: str, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         action = _action(environ)
         response = list(self._moto(environ, start_response))
-        if service in KEPT and not action.startswith(READING):
+        if not action.startswith(READING):
             self._keeper.save(service)
         return response
 

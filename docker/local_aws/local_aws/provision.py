@@ -71,9 +71,9 @@ def _role(iam: Any, settings: Settings) -> str:
 
 
 def _create_workgroup(redshift: Any, settings: Settings) -> None:
-    with _existing("ConflictException", "UnknownService"):
+    with _existing("ConflictException"):
         redshift.create_namespace(namespaceName=settings.redshift_workgroup, dbName=settings.redshift_database)
-    with _existing("ConflictException", "UnknownService"):
+    with _existing("ConflictException"):
         redshift.create_workgroup(
             workgroupName=settings.redshift_workgroup, namespaceName=settings.redshift_workgroup, baseCapacity=4
         )

@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import fcntl
 import importlib
-import importlib.util
 import logging
 import os
 import signal
@@ -34,14 +33,8 @@ from local_aws.services import Keeper
 __all__ = ["main"]
 
 HOST = "127.0.0.1"
-EXTENSIONS = {
-    "local_aws.redshift": ("redshift-data", "redshift-serverless"),
-    "local_aws.emr": ("emr-serverless",),
-}
-"""Modules whose ``install(state_dir)`` makes further services, with the names that these sign under.
-
-It puts them into moto, or returns what answers them, by signing name.
-"""
+EXTENSIONS = ("local_aws.redshift",)
+"""Modules of further services: ``install(state_dir)`` returns what answers them, by signing name."""
 
 logger = logging.getLogger(__name__)
 
@@ -91,23 +84,6 @@ def _owned(state_dir: Path) -> Iterator[None]:
         yield
 
 
-def _install_extensions(state_dir: Path) -> tuple[list[str], dict[str, Handler]]:
-    """Install the further services that are there; return the names that moto answers, and handlers of the others."""
-    names: list[str] = []
-    handlers: dict[str, Handler] = {}
-    for module, services in EXTENSIONS.items():
-        install = (
-            getattr(importlib.import_module(module), "install", None) if importlib.util.find_spec(module) else None
-        )
-        if install is not None:
-            made = install(state_dir)
-            if made is None:
-                names.extend(services)
-            else:
-                handlers.update(made)
-    return names, handlers
-
-
 def _listen(port: int) -> socket.socket:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -132,7 +108,9 @@ def serve(arguments: argparse.Namespace) -> None:
         store = s3.install(state_dir, database)
         keeper = Keeper(database)
         keeper.load()
-        routed, handlers = _install_extensions(state_dir)
+        handlers: dict[str, Handler] = {}
+        for module in EXTENSIONS:
+            handlers.update(importlib.import_module(module).install(state_dir))
         host = Host(f"http://{HOST}:{port}", str(state_dir), probe_private_ml(), arguments.stop_seconds)
         images: tuple[Image, ...] = (*(read_images(arguments.images) if arguments.images else ()), *DEFAULT_IMAGES)
         service, runner = sagemaker.build(
@@ -148,7 +126,7 @@ def serve(arguments: argparse.Namespace) -> None:
                 "running_jobs": runner.running(),
             }
 
-        application = Application(store, keeper, {"sagemaker": service, **handlers}, routed, health)
+        application = Application(store, keeper, {"sagemaker": service, **handlers}, health)
         server = make_server(
             HOST, port, application, threaded=True, request_handler=RequestHandler, fd=listener.fileno()
         )

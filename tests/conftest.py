@@ -1,0 +1,19 @@
+"""Fixtures that more than one suite uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from local_stack import TESTS, LocalStack
+
+
+@pytest.fixture(scope="session")
+def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """A running local AWS (``endpoint``, ``state_dir``, ``client(service)``) that knows the toy image too."""
+    images = TESTS / "local_aws" / "images.json"
+    options = ("--images", str(images), "--stop-seconds", "1")
+    stack = LocalStack(tmp_path_factory.mktemp("local_aws") / "state", options).start()
+    yield stack
+    stack.stop()
