@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -25,7 +25,7 @@ from fraud.monitoring.observation import DayMetrics
 from fraud.monitoring.signals import Evidence, labelled, notices, persists, unlabelled
 from fraud.settings import DriftThresholds
 
-__all__ = ["HISTORY_DAYS", "PAST_DAYS", "Decision", "State", "decide"]
+__all__ = ["HISTORY_DAYS", "PAST_DAYS", "Decision", "Seen", "State", "decide", "look"]
 
 HISTORY_DAYS = 14
 """Days of metrics, the decided one included, that a decision looks at; older ones are left aside."""
@@ -82,6 +82,32 @@ class State(BaseModel):
     acting: bool = Field(True, description="false: only say what would be done (the past, a re-run of an old day)")
 
 
+class Seen(NamedTuple):
+    """What the last day of a history shows, and which alarms its days make together."""
+
+    labels: Evidence
+    unlabelled: Evidence
+    alarms: frozenset[Alarm]
+
+    @property
+    def alarm(self) -> Alarm:
+        """The alarm that is acted on: labels say what it costs."""
+        return "labels" if "labels" in self.alarms else "unlabelled" if self.alarms else "none"
+
+
+def look(history: Sequence[DayMetrics], thresholds: DriftThresholds) -> Seen:
+    """Judge the last day of a history; parameters and errors as of :func:`decide`."""
+    _check_order(history)
+    today = history[-1]
+    since = today.date - timedelta(days=HISTORY_DAYS)
+    own = [day for day in history if day.model_version == today.model_version and day.date > since]
+    labels = [labelled(day, thresholds) for day in own]
+    others = [unlabelled(day, thresholds) for day in own]
+    kinds: tuple[tuple[Alarm, list[Evidence]], ...] = (("labels", labels), ("unlabelled", others))
+    alarms = frozenset(kind for kind, evidence in kinds if persists(evidence, thresholds))
+    return Seen(labels[-1], others[-1], alarms)
+
+
 def decide(history: Sequence[DayMetrics], state: State, thresholds: DriftThresholds) -> Decision:
     """Decide on the last day of the history.
 
@@ -100,19 +126,11 @@ def decide(history: Sequence[DayMetrics], state: State, thresholds: DriftThresho
     ConfigurationError
         When the history is empty or not in the order of the days.
     """
-    _check_order(history)
+    seen = look(history, thresholds)
+    labels, others, alarm = seen.labels, seen.unlabelled, seen.alarm
     today = history[-1]
-    since = today.date - timedelta(days=HISTORY_DAYS)
-    own = [day for day in history if day.model_version == today.model_version and day.date > since]
-    labels = [labelled(day, thresholds) for day in own]
-    others = [unlabelled(day, thresholds) for day in own]
-    alarm: Alarm = "none"
-    if persists(others, thresholds):
-        alarm = "unlabelled"
-    if persists(labels, thresholds):
-        alarm = "labels"
     past = sorted((one for one in state.past if one.decision_date < today.date), key=lambda one: one.decision_date)
-    rules = _Rules(today.date, alarm, labels[-1], others[-1], state, tuple(past), thresholds)
+    rules = _Rules(today.date, alarm, labels, others, state, tuple(past), thresholds)
     action, why, due = rules.decide()
     if not state.acting and action != "none":
         action, why, due = "none", f"not acted on, the day lies in the past: {why}", None
@@ -123,10 +141,10 @@ def decide(history: Sequence[DayMetrics], state: State, thresholds: DriftThresho
         action=action,
         alarm=alarm,
         reason=why,
-        signals=tuple(str(signal) for evidence in (labels[-1], others[-1]) for signal in evidence.signals),
+        signals=tuple(str(signal) for evidence in (labels, others) for signal in evidence.signals),
         notices=(
             *notices(today, thresholds),
-            *(f"no evidence: {reason}" for reason in _missing(labels[-1], others[-1])),
+            *(f"no evidence: {reason}" for reason in _missing(labels, others)),
         ),
         due_date=due,
         train_as_of=today.date + timedelta(days=1) if train else None,
@@ -149,7 +167,7 @@ class _Rules:
     def decide(self) -> tuple[Action, str, date | None]:
         """Return the action, the reason, and the day on which a planned challenger is due."""
         plan = self._plan()
-        due = plan is not None and plan.due_date is not None and plan.due_date <= self.today
+        due = plan is not None and (plan.due_date or self.today) <= self.today
         if self.alarm == "none" and not due:
             return "none", self._calm(), None
         waiting = self._waiting()
@@ -208,10 +226,12 @@ class _Rules:
         return ""
 
     def _plan(self) -> Decision | None:
-        """Return the latest plan that was not carried out and that no newer champion has overtaken."""
+        """Return the latest plan that no training since its day carried out and no newer champion has overtaken."""
         done = max((one.decision_date for one in self.past if one.action == "train_now"), default=date.min)
-        plans = [one for one in self.past if one.action == "plan_challenger" and one.decision_date > done]
-        return next((one for one in reversed(plans) if one.decision_date >= self.state.effective_from), None)
+        for one in reversed(self.past):
+            if one.due_date and one.due_date > done and one.decision_date >= self.state.effective_from:
+                return one
+        return None
 
     def _episode(self) -> list[Decision]:
         """Return the decisions of the labels' alarm that is still on, across gaps of up to the persistence window."""

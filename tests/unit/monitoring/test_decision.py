@@ -77,6 +77,12 @@ def test_plan__is_carried_out_late_when_its_day_was_missed_and_only_once() -> No
     assert decide([calm(19), calm(20)], after(plan, past(15, "train_now")), T).action == "none"
 
 
+def test_plan__outlives_a_refusal_before_its_day() -> None:
+    plan = past(10, "plan_challenger", "unlabelled", due_date=day_of(20))
+    refused = past(14, "train_now", "labels", verdict="refused")
+    assert decide([drifted(19), drifted(20)], after(plan, refused), T).action == "train_now"
+
+
 def test_plan__of_the_champion_before_is_void() -> None:
     plan = past(10, "plan_challenger", "unlabelled", due_date=day_of(20))
     assert decide([calm(19), calm(20)], after(plan, effective_from=day_of(11)), T).action == "none"
