@@ -16,7 +16,7 @@ from fraud.orchestration.registry import Package
 from fraud.orchestration.requests import step_days
 from fraud.settings import Settings
 
-__all__ = ["publish", "unload_outcomes"]
+__all__ = ["publish", "publish_models", "unload_outcomes"]
 
 Request = Mapping[str, Any]
 
@@ -87,8 +87,12 @@ def publish(
             )
             objects.write_text(layout.monitoring(f"days/{day}.json"), to_json(part))
             yield part
+        if before is None:
+            yield from _closed_before(objects, days)
 
     def cards() -> Iterator[dict[str, Any]]:
+        if before is None:
+            yield from (objects.read_json(key) for key in objects.list(layout.monitoring("cards/")))
         looked_up = dict(zip(before["dates"], before["outcomes_as_of"], strict=True)) if before else {}
         activity = _rows(objects, f"staging/{request['run']}/activity/", _ACTIVITY)
         for day, part in card_parts(activity, days[-1] + ONE_DAY):
@@ -115,7 +119,7 @@ def publish(
 
 
 def publish_models(objects: Objects, packages: Sequence[Package]) -> None:
-    """Write what the page shows of the registered models and the verdicts that registered them."""
+    """Write what the page shows of the registered models, with the verdicts that registered them."""
     verdicts = {}
     for run in {str(package.metadata["run"]) for package in packages if "run" in package.metadata}:
         verdict = objects.read_json(f"{layout.training(run)}verdict.json")
@@ -123,6 +127,14 @@ def publish_models(objects: Objects, packages: Sequence[Package]) -> None:
             verdicts[run] = verdict
     content = models_object([package.to_dict() for package in packages], verdicts)
     objects.write_text(layout.monitoring("models.json"), to_json(content))
+
+
+def _closed_before(objects: Objects, days: Sequence[date]) -> Iterator[dict[str, Any]]:
+    """Yield the parts of the other closed days: a summary that was lost is built again from them."""
+    written = {layout.monitoring(f"days/{day}.json") for day in days}
+    for key in objects.list(layout.monitoring("days/")):
+        if key not in written:
+            yield objects.read_json(key)
 
 
 def _required(objects: Objects, key: str, day: date) -> Any:
