@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from sqlglot import exp
@@ -31,10 +32,18 @@ def bind(tree: exp.Expr, values: Mapping[str, str]) -> exp.Expr:
     for node in list(tree.find_all(exp.Placeholder)):
         if node.name in values:
             unused.discard(node.name)
-            node.replace(exp.Literal.string(values[node.name]))
+            node.replace(_operand(values[node.name], node.parent))
     if unused:
         raise SqlError(f"Parameters list contains unused parameters. Unused parameters: {sorted(unused)}")
     return tree
+
+
+def _operand(text: str, parent: exp.Expr | None) -> exp.Expr:
+    # Text in arithmetic is taken for a number by Redshift; DuckDB could not choose between its operators.
+    arithmetic = isinstance(parent, exp.Add | exp.Sub | exp.Mul | exp.Div | exp.Mod | exp.Neg)
+    if arithmetic and re.fullmatch(r"\d+(\.\d+)?", text):
+        return exp.Literal.number(text)
+    return exp.Literal.string(text)
 
 
 def normalise(tree: exp.Expr, database: str) -> exp.Expr:
