@@ -116,11 +116,13 @@ class Unload:
             return rows, [whole]
         # DuckDB's own splitting mixes the rows of its threads: cut by row number, finer until every file fits.
         connection.execute(f"CREATE OR REPLACE TEMP TABLE cut AS {query}")
+        row = connection.execute("SELECT min(rowid) FROM cut").fetchone()
+        first = row[0] if row else 0  # not 0 within a transaction
         while True:
             step, paths = -(-rows // parts), []
             for number in range(parts):
                 paths.append(folder / f"part{number}")
-                between = f"rowid >= {number * step} AND rowid < {(number + 1) * step}"
+                between = f"rowid >= {first + number * step} AND rowid < {first + (number + 1) * step}"
                 self._write_file(connection, f"SELECT * FROM cut WHERE {between} ORDER BY rowid", paths[-1])  # noqa: S608
             if step == 1 or all(path.stat().st_size <= most for path in paths):
                 connection.execute("DROP TABLE temp.cut")
