@@ -198,3 +198,18 @@ def test_kill__in_the_middle_of_writes_loses_none_that_was_acknowledged(tmp_path
         body = read(stack, f"s3://hot/{name}") if name in present else None
         assert body in (acknowledged[name], attempted[name])
     stack.stop()
+
+
+def test_stop__ends_running_jobs_and_the_next_start_says_so(tmp_path):
+    stack = LocalStack(tmp_path / "state").start()
+    running = process(stack, "import time\nprint('on', flush=True)\ntime.sleep(600)")
+    waiting = [process(stack, "import time\ntime.sleep(600)") for _ in range(2)]
+    wait_until(lambda: log_of(stack, "processing", running) == ["on"])
+    stack.stop()
+    assert processes_of(running) == []
+    stack.start()
+    for name in (running, *waiting):
+        job = stack.client("sagemaker").describe_processing_job(ProcessingJobName=name)
+        assert job["ProcessingJobStatus"] == "Failed"
+        assert "the local AWS stopped while the job was running" in job["FailureReason"]
+    stack.stop()

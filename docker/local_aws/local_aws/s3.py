@@ -37,10 +37,6 @@ class FileKey(models.FakeKey):
     folder: ClassVar[Path]
     doomed: ClassVar[deque[tuple[float, Path]]]
 
-    def __new__(cls, *_: Any, **__: Any) -> FileKey:
-        # Not moto's own __new__, which keeps a reference to every key for ever.
-        return object.__new__(cls)
-
     def __init__(self, *arguments: Any, **named: Any) -> None:
         self.body: Path | None = None
         super().__init__(*arguments, **named)

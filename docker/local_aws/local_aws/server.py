@@ -28,7 +28,7 @@ from local_aws.application import Application, Handler
 from local_aws.database import Database
 from local_aws.sagemaker.container import Host, probe_private_ml
 from local_aws.sagemaker.images import DEFAULT_IMAGES, Image, read_images
-from local_aws.services import Keeper
+from local_aws.services import Keeper, forget_instances
 
 __all__ = ["main"]
 
@@ -103,6 +103,7 @@ def serve(arguments: argparse.Namespace) -> None:
         del os.environ[name]
     with _owned(state_dir), _listen(arguments.port) as listener:
         port = listener.getsockname()[1]
+        forget_instances()
         database = Database(state_dir / "state.db")
         logs.install(database)
         store = s3.install(state_dir, database)

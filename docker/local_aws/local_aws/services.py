@@ -10,11 +10,11 @@ import pickle
 import threading
 
 from moto.backends import get_backend
-from moto.core.model_instances import model_data
+from moto.core.common_models import BaseModel
 
 from local_aws.database import Database
 
-__all__ = ["KEPT", "Keeper"]
+__all__ = ["KEPT", "Keeper", "forget_instances"]
 
 KEPT = {
     "cloudwatch": ("cloudwatch",),
@@ -77,7 +77,5 @@ def _pickle(service: str) -> bytes:
 
 
 def forget_instances() -> None:
-    """Drop the references by which moto keeps every model object it ever made, for its dashboard."""
-    for models in model_data.values():
-        for model in models.values():
-            model.instances_tracked.clear()  # type: ignore[attr-defined]
+    """Stop moto from keeping every model object that it ever made, which it does for a dashboard."""
+    BaseModel.__new__ = lambda cls, *_, **__: object.__new__(cls)  # type: ignore[method-assign]

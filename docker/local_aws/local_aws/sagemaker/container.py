@@ -33,7 +33,7 @@ mount --rbind /opt /mnt
 mount -t tmpfs tmpfs /opt
 for entry in /mnt/* /mnt/.[!.]*; do
   name="${entry##*/}"
-  if [ "$name" = ml ] || [ ! -e "$entry" ]; then continue; fi
+  if [ "$name" = ml ] || { [ ! -e "$entry" ] && [ ! -L "$entry" ]; }; then continue; fi
   if [ -d "$entry" ] && [ ! -L "$entry" ]; then
     mkdir "/opt/$name" && mount --rbind "$entry" "/opt/$name"
   else

@@ -119,6 +119,7 @@ class Runner:
         self._pool = ThreadPoolExecutor(limit, thread_name_prefix="job")
         self._jobs: dict[tuple[str, str, str], tuple[Job, Future[None]]] = {}
         self._lock = threading.Lock()
+        self._closing = False
 
     def recover(self) -> None:
         """End what a dead server left: its jobs' processes, their folders, and their records, as Failed."""
@@ -158,6 +159,7 @@ class Runner:
 
     def close(self) -> None:
         """Let no new job begin and kill the running ones; the next start marks them Failed."""
+        self._closing = True
         self._pool.shutdown(wait=False, cancel_futures=True)
         kill_marked(self.host.mark)
 
@@ -183,7 +185,8 @@ class Runner:
             status, fields = "Failed", {"FailureReason": f"InternalServerError: {type(error).__name__}: {error}"}
         try:
             shutil.rmtree(job.work, ignore_errors=True)
-            self._finish(job, status, fields)
+            if not self._closing:
+                self._finish(job, status, fields)
         finally:
             with self._lock:
                 self._jobs.pop((job.region, job.kind.segment, job.name), None)

@@ -53,7 +53,8 @@ def check_transform(request: Document) -> None:
     filtered = any(processing.get(field, "$") != "$" for field in ("InputFilter", "OutputFilter"))
     if processing.get("JoinSource", "None") == "Input" or filtered:
         assembled = request["TransformOutput"].get("AssembleWith", "None")
-        if (split, assembled) != ("Line", "Line") or request["TransformInput"].get("ContentType") != "text/csv":
+        content_type = request["TransformInput"].get("ContentType", "").partition(";")[0]
+        if (split, assembled) != ("Line", "Line") or content_type != "text/csv":
             message = "DataProcessing needs ContentType text/csv, SplitType Line and AssembleWith Line"
             raise RequestRefused("ValidationException", message)
 
