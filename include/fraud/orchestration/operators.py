@@ -26,6 +26,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _JOB_HOURS = 2
+# A trigger that fires before the scheduler has noted the deferral makes Airflow fail the task ("finished with state
+# success, but the task instance's state attribute is running"), so deferred waits are not polled faster than this.
+_MIN_DEFERRED_SECONDS = 5
 
 
 def default_args(settings: Settings) -> dict[str, Any]:
@@ -110,7 +113,7 @@ class Operators:
             bucket_name=self.settings.bucket,
             bucket_key=keys,
             deferrable=True,
-            poke_interval=self.settings.poll_seconds,
+            poke_interval=max(self.settings.poll_seconds, _MIN_DEFERRED_SECONDS),
             timeout=self.settings.scoring_wait_hours * 3600,
             **kwargs,
         )
