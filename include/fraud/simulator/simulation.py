@@ -15,6 +15,8 @@ from fraud.simulator.worlds import MAX_IDS, World, conditions
 
 __all__ = ["DAY_IDS", "DayResult", "simulate"]
 
+_ID_BITS = MAX_IDS.bit_length() - 1
+
 DAY_IDS = 10**9
 """A transaction's id is its day index times this, plus its position in the day."""
 
@@ -88,13 +90,16 @@ def _in_time_order(world: World, day: int, residents: Population, victims: Fraud
     customer_id = residents.customers.ids[victims.customer]
     terminal_id = residents.terminals.ids[victims.terminal]
     cents = victims.cents.astype(np.int64)
-    # One key of 17 + 23 + 23 bits sorts several times faster than three columns.
-    key = (victims.seconds * MAX_IDS + customer_id) * MAX_IDS + terminal_id
+    # One key of 17 + 23 + 23 bits sorts several times faster than three columns, and holds them all.
+    key = (victims.seconds << 2 * _ID_BITS) + (customer_id << _ID_BITS) + terminal_id
     order = np.argsort(key)
     ordered = key[order]
     if (ordered[1:] == ordered[:-1]).any():
         # Same second, customer and terminal: without a last word the order would be the sort's own.
         order = np.lexsort((victims.verdict, cents, key))
-    return DayResult(
-        world, day, victims.seconds[order], customer_id[order], terminal_id[order], cents[order], victims.verdict[order]
+    seconds, customer_id, terminal_id = (
+        ordered >> 2 * _ID_BITS,
+        ordered >> _ID_BITS & MAX_IDS - 1,
+        ordered & MAX_IDS - 1,
     )
+    return DayResult(world, day, seconds, customer_id, terminal_id, cents[order], victims.verdict[order])

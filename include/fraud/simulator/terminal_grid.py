@@ -37,8 +37,8 @@ class TerminalGrid(NamedTuple):
     ----------
     terminal
         Terminal slots, cell by cell.
-    x, y
-        Their positions, in the same order.
+    place
+        Their positions, x and y, in the same order; one table, for they are looked up together.
     begins
         Where each cell begins, line by line; one more than there are cells.
     cells
@@ -48,8 +48,7 @@ class TerminalGrid(NamedTuple):
     """
 
     terminal: Slots
-    x: Floats
-    y: Floats
+    place: Floats
     begins: Ints
     cells: int
     radius: float
@@ -61,7 +60,7 @@ class TerminalGrid(NamedTuple):
         cell = (y * (cells / SIDE)).astype(np.int64) * cells + (x * (cells / SIDE)).astype(np.int64)
         order = stable_order(cell)
         begins = np.concatenate([[0], np.cumsum(np.bincount(cell, minlength=cells * cells))])
-        return cls(order.astype(np.int32), x[order], y[order], begins, cells, radius)
+        return cls(order.astype(np.int32), np.stack([x[order], y[order]], axis=1), begins, cells, radius)
 
 
 class Reach(NamedTuple):
@@ -111,7 +110,7 @@ def _runs(x: Floats, y: Floats, grid: TerminalGrid) -> tuple[Slots, Slots]:
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def _is_near(n: int, at: int, reach: Reach, grid: TerminalGrid) -> bool:
-    dx, dy = grid.x[at] - reach.x[n], grid.y[at] - reach.y[n]
+    dx, dy = grid.place[at, 0] - reach.x[n], grid.place[at, 1] - reach.y[n]
     return math.sqrt(dx * dx + dy * dy) < grid.radius
 
 
@@ -166,5 +165,5 @@ def within(customer: int, reach: Reach, grid: TerminalGrid) -> Slots:
     """Return the slots of all terminals within the radius of a customer, ascending."""
     sizes = np.diff(reach.below[customer])
     near = np.arange(sizes.sum()) + np.repeat(reach.first[customer] - reach.below[customer, :-1], sizes)
-    x, y = grid.x[near] - reach.x[customer], grid.y[near] - reach.y[customer]
+    x, y = grid.place[near, 0] - reach.x[customer], grid.place[near, 1] - reach.y[customer]
     return np.sort(grid.terminal[near[np.sqrt(x * x + y * y) < grid.radius]])
