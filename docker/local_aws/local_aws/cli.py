@@ -79,6 +79,24 @@ def status() -> None:
     sys.exit(report.print_status(_stack()))
 
 
+@app.command()
+def logs(component: Annotated[str | None, typer.Argument(help="Component whose log to follow.")] = None) -> None:
+    """Show the end of every log, or follow one."""
+    from local_aws.stack import report
+
+    report.print_logs(_stack(), component)
+
+
+@app.command()
+def doctor(port: Port = None, aws_port: AwsPort = None) -> None:
+    """Say what is wrong and what to do; exit code 1 when something is."""
+    from local_aws.stack import report
+    from local_aws.stack.doctor import examine
+    from local_aws.stack.ports import Ports
+
+    sys.exit(report.print_findings(examine(_stack(), Ports.chosen(port, aws_port))))
+
+
 def main() -> None:
     """Run the command line; a :class:`FraudError` is one line on standard error and its own exit code."""
     try:

@@ -114,11 +114,7 @@ def airflow_environment(
         },
         "triggerer": {"triggerer_health_check_threshold": 60},
         "workers": {"execution_api_timeout": 30},
-        "logging": {
-            "colored_console_log": False,
-            "base_log_folder": home.airflow / "logs",
-            "namespace_levels": "botocore=WARNING aiobotocore=WARNING",
-        },
+        "logging": {"colored_console_log": False, "base_log_folder": home.airflow / "logs"},
         "usage_data_collection": {"enabled": False},
     }
     airflow = {
@@ -128,8 +124,8 @@ def airflow_environment(
     }
     defaults = {
         "FRAUD_POLL_SECONDS": "1",
-        # A job here takes seconds. A task that comes back from its deferral before the scheduler has looked at its first
-        # end is taken for one that died (Airflow 3.2.1, LocalExecutor), and is run again.
+        # Jobs take seconds here. A task that is back from its deferral before the scheduler has seen it leave is taken
+        # for one that died, and is run again (Airflow 3.2.1, LocalExecutor).
         "FRAUD_DEFERRABLE": "false",
         "FRAUD_RETRIES": "2",
         "FRAUD_RETRY_DELAY_SECONDS": "5",
