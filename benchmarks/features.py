@@ -79,7 +79,7 @@ def engines(skip_handbook: bool) -> list[str]:
     if not skip_handbook:
         runs["pandas, the handbook's formulation"] = (pandas_rolling(data), 1)
     lines = [
-        f"The fourteen features of the handbook's {data.num_rows:,} transactions: best of {RUNS} warm runs, pandas one.",
+        f"The fourteen features of the handbook's {data.num_rows:,} transactions: best of {RUNS} warm runs (pandas 1).",
         "",
         "| engine | seconds | times ours | processor seconds | rows that differ by more than 1e-9 |",
         "| --- | --- | --- | --- | --- |",
@@ -146,8 +146,8 @@ def streamed(rows: int) -> list[str]:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return [
         f"{computed:,} transactions of {world.customers:,} cards and {world.terminals:,} terminals, {BLOCK_DAYS} days "
-        f"at a time with their look-back: {spent:.0f} s ({computed / spent / 1e6:.1f} million rows a second), peak memory "
-        f"of the process {peak:.1f} GiB, simulator included.",
+        f"at a time with their look-back: {spent:.0f} s ({computed / spent / 1e6:.1f} million rows a second), peak "
+        f"memory of the process {peak:.1f} GiB, simulator included.",
     ]
 
 

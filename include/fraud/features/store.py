@@ -18,7 +18,7 @@ from fraud.errors import DataError, MissingInputError
 from fraud.features.catalogue import LOOK_BACK_DAYS
 from fraud.schema import arrow_schema
 
-__all__ = ["days_needed", "read_labels", "read_transactions"]
+__all__ = ["day_blocks", "days_needed", "read_labels", "read_transactions"]
 
 _IDS_PER_DAY = 10**9
 
@@ -42,7 +42,7 @@ def days_needed(transactions: Path, start: date, end: date) -> list[date]:
     wanted = [start + timedelta(days=offset) for offset in range(-LOOK_BACK_DAYS, (end - start).days + 1)]
     present = {day for day in wanted if _files(transactions / f"tx_date={day}")}
     first = _world_start(transactions, sorted(present))
-    wanted = [day for day in wanted if day >= first]
+    wanted = [day for day in wanted if day >= min(first, start)]
     for day in wanted:
         if day not in present:
             raise MissingInputError(
@@ -50,6 +50,20 @@ def days_needed(transactions: Path, start: date, end: date) -> list[date]:
                 f"day from {wanted[0]} on; deliver that day, then run this again"
             )
     return wanted
+
+
+def day_blocks(transactions: Path, days: Sequence[date], rows: int) -> list[list[date]]:
+    """Split days into runs of about as many transactions as given, at least one day each."""
+    runs: list[list[date]] = []
+    size = 0
+    for day in days:
+        of_day = sum(pq.read_metadata(file).num_rows for file in _files(transactions / f"tx_date={day}"))
+        if not runs or size + of_day > rows:
+            runs.append([])
+            size = 0
+        runs[-1].append(day)
+        size += of_day
+    return runs
 
 
 def read_transactions(transactions: Path, days: Sequence[date]) -> pa.Table:
@@ -87,6 +101,11 @@ def read_labels(labels: Path, days: Sequence[date], transactions: pa.Table, sour
     source
         Whose labels.
 
+    Returns
+    -------
+    pyarrow.Table
+        ``transaction_id``, ``is_fraud``, ``known_at``.
+
     Raises
     ------
     MissingInputError
@@ -111,7 +130,7 @@ def read_labels(labels: Path, days: Sequence[date], transactions: pa.Table, sour
             _refuse(file, table, "known_at", pc.not_equal(known_day, day), f"a moment of {day}, UTC")
             _refuse(file, table, "transaction_id", unknown, f"a transaction that was delivered since {days[0]}")
             tables.append(table)
-    together = pa.concat_tables(tables)
+    together = pa.concat_tables(tables).select(["transaction_id", "is_fraud", "known_at"])
     _check_consistent(labels, together)
     return together
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -42,20 +43,19 @@ def day(index: int) -> date:
 
 
 @pytest.fixture(scope="module")
-def delivered() -> dict[str, list[pa.Table]]:
-    return {
-        "transactions": [transactions_table(simulate(WORLD, index)) for index in range(DAYS)],
-        "labels": [chargebacks(WORLD, index) for index in range(DAYS)],
-    }
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the world's first days, as delivered."""
+    paths = JobPaths(tmp_path_factory.mktemp("delivered"))
+    for index in range(DAYS):
+        write_parquet(transactions_table(simulate(WORLD, index)), transactions_file(paths, index))
+        write_parquet(chargebacks(WORLD, index), labels_file(paths, index))
+    return paths.base
 
 
 @pytest.fixture
-def paths(tmp_path: Path, delivered: dict[str, list[pa.Table]]) -> JobPaths:
-    paths = JobPaths(tmp_path)
-    for index in range(DAYS):
-        write_parquet(delivered["transactions"][index], transactions_file(paths, index))
-        write_parquet(delivered["labels"][index], labels_file(paths, index))
-    return paths
+def paths(tmp_path: Path, delivered: Path) -> JobPaths:
+    shutil.copytree(delivered, tmp_path, dirs_exist_ok=True)
+    return JobPaths(tmp_path)
 
 
 def outputs(paths: JobPaths) -> dict[str, bytes]:
@@ -108,6 +108,25 @@ def test_step__writes_the_same_bytes_alone_and_in_a_range(paths: JobPaths, tmp_p
             alone.input(name).symlink_to(paths.input(name))
         run(alone, day(index), day(index), "v2")
         assert outputs(alone).items() <= whole.items()
+
+
+def test_step__writes_the_same_bytes_block_by_block(paths: JobPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(paths, day(30), day(47), "v1")
+    whole = outputs(paths)
+    monkeypatch.setattr("fraud.containers.steps.features.BLOCK_ROWS", 1)
+    run(paths, day(30), day(47), "v1")
+    assert outputs(paths) == whole
+
+
+def test_step__checks_the_last_block_before_it_writes_the_first(
+    paths: JobPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fraud.containers.steps.features.BLOCK_ROWS", 1)
+    file = transactions_file(paths, 47)
+    pq.write_table(pq.ParquetFile(file).read().take([1, 0]), file)
+    with pytest.raises(DataError, match=f"{file}: row 1"):
+        run(paths, day(45), day(47), "v1")
+    assert not outputs(paths)
 
 
 def test_step__does_not_read_days_outside_the_look_back(paths: JobPaths) -> None:
@@ -214,6 +233,12 @@ def test_step__names_a_missing_first_day_of_the_world(paths: JobPaths) -> None:
     transactions_file(paths, 0).unlink()
     with pytest.raises(MissingInputError, match=f"tx_date={day(0)} holds no Parquet file"):
         run(paths, day(3), day(3), "v1")
+
+
+def test_step__names_a_day_before_the_world_begins(paths: JobPaths) -> None:
+    with pytest.raises(MissingInputError, match=f"tx_date={day(-2)} holds no Parquet file"):
+        run(paths, day(-2), day(3), "v1")
+    assert not outputs(paths)
 
 
 def test_step__names_missing_labels(paths: JobPaths) -> None:

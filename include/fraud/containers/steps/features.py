@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -13,11 +14,15 @@ import pyarrow.csv as pa_csv
 from fraud.containers.paths import JobPaths
 from fraud.containers.summary import write_summary
 from fraud.errors import ConfigurationError
+from fraud.features.catalogue import LOOK_BACK_DAYS
 from fraud.features.engine import compute_features
-from fraud.features.store import days_needed, read_labels, read_transactions
+from fraud.features.store import day_blocks, days_needed, read_labels, read_transactions
 from fraud.parquet import write_parquet
 
 __all__ = ["run"]
+
+BLOCK_ROWS = 4_000_000
+"""Transactions whose features are held at once, besides their look-back: bounds the memory of a long range."""
 
 LABEL_SOURCE = "chargeback"
 """Features see these labels only: they come with the deliveries, so that days can be recomputed in any order."""
@@ -37,15 +42,25 @@ def run(paths: JobPaths, start: date, end: date, version: str) -> None:
     """
     if end < start:
         raise ConfigurationError(f"the range {start} to {end} ends before it starts; swap --start and --end")
-    days = days_needed(paths.input("transactions"), start, end)
+    needed = days_needed(paths.input("transactions"), start, end)
+    blocks = day_blocks(paths.input("transactions"), [day for day in needed if day >= start], BLOCK_ROWS)
+    if len(blocks) > 1:  # everything is checked before anything is written; a single block is checked as it is read
+        for block in blocks:
+            _read(paths, needed, block)
+    for block in blocks:
+        table = compute_features(*_read(paths, needed, block), block[0], block[-1], version)
+        for day in block:
+            rows = table.filter(pc.equal(table["tx_date"], day)).combine_chunks()
+            write_summary(
+                paths, day, {"features": rows.num_rows}, _write_day(paths, day, rows), feature_version=version
+            )
+
+
+def _read(paths: JobPaths, needed: Sequence[date], block: Sequence[date]) -> tuple[pa.Table, pa.Table]:
+    since = block[0] - timedelta(days=LOOK_BACK_DAYS)
+    days = [day for day in needed if since <= day <= block[-1]]
     transactions = read_transactions(paths.input("transactions"), days)
-    labels = read_labels(paths.input("labels"), days, transactions, LABEL_SOURCE)
-    table = compute_features(transactions, labels, start, end, version)
-    for offset in range((end - start).days + 1):
-        day = start + timedelta(days=offset)
-        rows = table.filter(pc.equal(table["tx_date"], day)).combine_chunks()
-        files = _write_day(paths, day, rows)
-        write_summary(paths, day, {"features": rows.num_rows}, files, feature_version=version)
+    return transactions, read_labels(paths.input("labels"), days, transactions, LABEL_SOURCE)
 
 
 def _write_day(paths: JobPaths, day: date, rows: pa.Table) -> list[Path]:
