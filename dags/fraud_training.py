@@ -17,7 +17,7 @@ from datetime import date, timedelta
 import pendulum
 from airflow.sdk import CronDataIntervalTimetable, Param, dag, get_current_context, task
 
-from fraud.models.candidates import CANDIDATES
+from fraud.models.candidates import CANDIDATES, overrides_schema
 from fraud.orchestration.groups import Groups
 from fraud.orchestration.objects import Objects
 from fraud.orchestration.operators import default_args, fail_fast
@@ -74,9 +74,9 @@ settings = Settings.from_environment()
         ),
         "hyperparameters": Param(
             {},
-            type="object",
+            **overrides_schema(),
             title="Hyperparameters",
-            description='By candidate: {"xgboost": {"max_depth": 5}}; checked before any job starts.',
+            description='Overrides by candidate, for example {"xgboost": {"max_depth": 5}}.',
         ),
     },
 )

@@ -20,6 +20,7 @@ __all__ = [
     "Candidate",
     "Hyperparameter",
     "candidate",
+    "overrides_schema",
     "parse_hyperparameters",
     "training_hyperparameters",
     "tuning_ranges",
@@ -243,6 +244,29 @@ def training_hyperparameters(
     if declared.image == "own":
         values |= {"candidate": name, "feature_version": feature_version}
     return values
+
+
+def overrides_schema() -> dict[str, Any]:
+    """Return the JSON schema of overrides by candidate, so that a form refuses what training would refuse."""
+
+    def values(declared: Hyperparameter) -> dict[str, Any]:
+        if declared.kind == "choice":
+            return {"type": "string", "enum": list(declared.choices)}
+        number = "integer" if declared.kind == "integer" else "number"
+        return {"type": number, "minimum": declared.low, "maximum": declared.high}
+
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            name: {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {key: values(declared) for key, declared in one.hyperparameters.items()},
+            }
+            for name, one in CANDIDATES.items()
+        },
+    }
 
 
 def tuning_ranges(name: str, only: Iterable[str] = ()) -> dict[str, list[dict[str, str]]]:
