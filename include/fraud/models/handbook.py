@@ -130,9 +130,18 @@ def book_fold(data: Labelled) -> Fold:
     return next(prequential((TRAIN_START - data.start).days, 1))
 
 
-def measure(data: Labelled, candidate: str, train: Flags, test: Flags, seed: int = 0) -> Measured:
-    """Train a candidate on some rows and measure it on others with the handbook's metrics."""
-    model = training.fit(candidate, data.features[train], data.is_fraud[train], feature_names=data.names, seed=seed)
+def measure(
+    data: Labelled, candidate: str, train: Flags, test: Flags, overrides: Mapping[str, Any] | None = None
+) -> Measured:
+    """Train a candidate on some rows and measure it on others with the handbook's metrics; seed 0, as there."""
+    model = training.fit(
+        candidate,
+        data.features[train],
+        data.is_fraud[train],
+        feature_names=data.names,
+        seed=0,
+        overrides=overrides,
+    )
     score = model.predict_proba(data.features[test])
     ranking = Ranking(data.is_fraud[test], score)
     alerted = alert_days(data.day[test], data.customer[test], data.is_fraud[test], score, K)
