@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -19,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from fraud.errors import ConfigurationError, ConflictError, MissingInputError
 from fraud.simulator.conditions import Conditions
 from fraud.simulator.episodes import AnyEpisode, LabelDelay, ScenarioChanges, ScenarioStarts, Turnover
+from fraud.simulator.refusals import At, refusal
 from fraud.simulator.scenarios import AnyScenario
 from fraud.simulator.yaml_lines import parse_yaml
 
@@ -103,7 +103,7 @@ class World(_Block):
         names = [scenario.name for scenario in scenarios]
         for index, name in enumerate(names):
             if name in names[:index]:
-                raise _At((index, "name"), f"a second scenario named {name!r}; give it another name")
+                raise At((index, "name"), f"a second scenario named {name!r}; give it another name")
         return scenarios
 
     @field_validator("episodes")
@@ -113,7 +113,7 @@ class World(_Block):
             for other_index, other in enumerate(episodes[:index]):
                 same = (episode.kind, episode.target) == (other.kind, other.target)
                 if same and _overlap(episode.start, episode.end, other.start, other.end):
-                    raise _At(
+                    raise At(
                         (index, "start"), f"overlaps episode {other_index}, which is {other.kind} too; end it first"
                     )
         return episodes
@@ -127,19 +127,19 @@ class World(_Block):
                 continue
             if name not in scenarios:
                 known = ", ".join(sorted(scenarios)) or "none"
-                raise _At(("episodes", index, "scenario"), f"unknown scenario {name!r}; the world has {known}")
+                raise At(("episodes", index, "scenario"), f"unknown scenario {name!r}; the world has {known}")
             if isinstance(episode, ScenarioStarts) and scenarios[name].intensity != 0:
-                raise _At(
+                raise At(
                     ("episodes", index, "scenario"),
                     f"{name} is there already; give it `intensity: 0` to sleep until then",
                 )
             if isinstance(episode, ScenarioChanges):
                 _check_changes(index, episode, scenarios[name])
         if self.history.daily_from <= self.history.train_as_of:
-            raise _At(("history", "daily_from"), f"must be after train_as_of, {self.history.train_as_of}")
+            raise At(("history", "daily_from"), f"must be after train_as_of, {self.history.train_as_of}")
         for kind, count in (("customers", self.customers), ("terminals", self.terminals)):
             if count * (1 + len(self.turnovers)) >= MAX_IDS:
-                raise _At((kind,), f"with its turnover episodes the world has more than {MAX_IDS:,} {kind}")
+                raise At((kind,), f"with its turnover episodes the world has more than {MAX_IDS:,} {kind}")
         return self
 
     @cached_property
@@ -174,7 +174,7 @@ class World(_Block):
         try:
             return World.model_validate({**values, **changes})
         except ValidationError as error:
-            raise _refusal(error, changes, f"world {self.name or 'unnamed'}", {}) from None
+            raise refusal(error, changes, f"world {self.name or 'unnamed'}", {}) from None
 
     def date_of(self, day: int) -> date:
         """Return the date of a day index."""
@@ -253,17 +253,6 @@ class World(_Block):
             )
 
 
-@dataclass
-class _At(ValueError):
-    """A refusal that says where, relative to the validator that raises it."""
-
-    where: tuple[int | str, ...]
-    reason: str
-
-    def __str__(self) -> str:
-        return self.reason
-
-
 def _overlap(start: int, end: int | None, other_start: int, other_end: int | None) -> bool:
     return (end is None or other_start < end) and (other_end is None or start < other_end)
 
@@ -272,7 +261,7 @@ def _check_changes(index: int, episode: ScenarioChanges, scenario: AnyScenario) 
     numbers = {n for n in type(scenario).model_fields if isinstance(getattr(scenario, n), int | float)}
     for field in episode.to:
         if field not in numbers:
-            raise _At(
+            raise At(
                 ("episodes", index, "to", field),
                 f"unknown parameter of {scenario.name}; it has {', '.join(sorted(numbers))}",
             )
@@ -280,7 +269,7 @@ def _check_changes(index: int, episode: ScenarioChanges, scenario: AnyScenario) 
         type(scenario).model_validate({**scenario.model_dump(), **episode.values(scenario, 1.0)})
     except ValidationError as error:
         first = error.errors()[0]
-        raise _At(("episodes", index, "to", *first["loc"]), first["msg"]) from None
+        raise At(("episodes", index, "to", *first["loc"]), first["msg"]) from None
 
 
 @lru_cache(maxsize=4096)
@@ -356,36 +345,4 @@ def _validated(content: Any, where: str, lines: Mapping[tuple[int | str, ...], i
     try:
         return World.model_validate_json(json.dumps(content, default=str))
     except ValidationError as error:
-        raise _refusal(error, content, where, lines) from None
-
-
-def _refusal(
-    error: ValidationError, content: Any, where: str, lines: Mapping[tuple[int | str, ...], int]
-) -> ConfigurationError:
-    """Say the first thing that is wrong with a world: file, line, field, reason."""
-    first = error.errors()[0]
-    loc: tuple[int | str, ...] = tuple(first["loc"])
-    cause = first.get("ctx", {}).get("error")
-    if isinstance(cause, _At):
-        loc = (*loc, *cause.where)
-    fields = _without_kinds(loc, content)
-    known = next((fields[:n] for n in range(len(fields), -1, -1) if fields[:n] in lines), None)
-    line = f" line {lines[known]}:" if known is not None else ""
-    message = first["msg"].removeprefix("Value error, ")
-    given = f" (got {first['input']!r})" if isinstance(first["input"], str | int | float) else ""
-    return ConfigurationError(f"{where}:{line} {'.'.join(map(str, fields)) or 'world'}: {message}{given}; correct it")
-
-
-def _without_kinds(loc: tuple[int | str, ...], content: Any) -> tuple[int | str, ...]:
-    """Drop the tags that pydantic puts into the location of a member of a tagged union."""
-    fields: list[int | str] = []
-    for part in loc:
-        is_tag = isinstance(content, dict) and content.get("kind") == part and part not in content
-        if is_tag:
-            continue
-        fields.append(part)
-        try:
-            content = content[part]
-        except (KeyError, IndexError, TypeError):
-            content = None
-    return tuple(fields)
+        raise refusal(error, content, where, lines) from None

@@ -8,13 +8,12 @@ from typing import Any
 import yaml
 
 from fraud.errors import ConfigurationError
+from fraud.simulator.refusals import Location
 
 __all__ = ["parse_yaml"]
 
-_Location = tuple[int | str, ...]
 
-
-def parse_yaml(path: Path) -> tuple[Any, dict[_Location, int]]:
+def parse_yaml(path: Path) -> tuple[Any, dict[Location, int]]:
     """Read a YAML file.
 
     Returns
@@ -35,13 +34,13 @@ def parse_yaml(path: Path) -> tuple[Any, dict[_Location, int]]:
         raise ConfigurationError(f"{path}: line {line}: not YAML: {error.problem}; correct it") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: not YAML in UTF-8: {error}; correct it") from None
-    lines: dict[_Location, int] = {}
+    lines: dict[Location, int] = {}
     if node is not None:
         _collect(node, (), lines, path)
     return content, lines
 
 
-def _collect(node: yaml.Node, location: _Location, lines: dict[_Location, int], path: Path) -> None:
+def _collect(node: yaml.Node, location: Location, lines: dict[Location, int], path: Path) -> None:
     lines.setdefault(location, node.start_mark.line + 1)
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
