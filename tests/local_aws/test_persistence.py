@@ -200,6 +200,27 @@ def test_kill__in_the_middle_of_writes_loses_none_that_was_acknowledged(tmp_path
     stack.stop()
 
 
+def test_kill__after_many_wrote_one_key_leaves_what_was_last_read(tmp_path):
+    stack = LocalStack(tmp_path / "state").start()
+    s3 = stack.client("s3")
+    s3.create_bucket(Bucket="hot")
+
+    def write(name: str) -> None:
+        for step in range(15):
+            s3.put_object(Bucket="hot", Key="one", Body=f"{name} {step}".encode())
+
+    writers = [threading.Thread(target=write, args=(name,)) for name in "abcd"]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    last = read(stack, "s3://hot/one")
+    stack.kill()
+    stack.start()
+    assert read(stack, "s3://hot/one") == last
+    stack.stop()
+
+
 def test_stop__ends_running_jobs_and_the_next_start_says_so(tmp_path):
     stack = LocalStack(tmp_path / "state").start()
     running = process(stack, "import time\nprint('on', flush=True)\ntime.sleep(600)")

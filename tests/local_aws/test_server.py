@@ -1,14 +1,14 @@
 """The server itself: where it listens, what it refuses, how it says so."""
 
 import json
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 
 import pytest
 from botocore.exceptions import ClientError
+
+from local_aws.server import main
 
 
 def fetch(url: str, **headers: str) -> tuple[int, bytes]:
@@ -20,12 +20,15 @@ def fetch(url: str, **headers: str) -> tuple[int, bytes]:
         return error.code, error.read()
 
 
-def refused_start(*options: str) -> str:
-    """Return what a server that does not start says; it must end by itself with exit code 2."""
-    command = [sys.executable, "-m", "local_aws.server", *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 2
-    return done.stderr
+@pytest.fixture
+def refused_start(capsys):
+    """Start a server that must end at once with exit code 2, and return what it says."""
+
+    def start(*options: str) -> str:
+        assert main(options) == 2
+        return capsys.readouterr().err
+
+    return start
 
 
 def test_health__says_that_it_is_ready(local_aws):
@@ -54,18 +57,18 @@ def test_request__from_a_page_gets_no_leave_to_read(local_aws):
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.1", "::"])
-def test_start__on_any_other_host_is_refused(tmp_path, host):
+def test_start__on_any_other_host_is_refused(refused_start, tmp_path, host):
     assert f"--host {host}: the local AWS listens on 127.0.0.1 only" in refused_start(
         "--host", host, "--state-dir", str(tmp_path)
     )
 
 
-def test_start__on_a_taken_port_is_refused(local_aws, tmp_path):
+def test_start__on_a_taken_port_is_refused(refused_start, local_aws, tmp_path):
     port = local_aws.endpoint.rpartition(":")[2]
     assert f"port {port}: Address already in use" in refused_start("--port", port, "--state-dir", str(tmp_path))
 
 
-def test_start__on_a_taken_state_folder_is_refused(local_aws):
+def test_start__on_a_taken_state_folder_is_refused(refused_start, local_aws):
     said = refused_start("--port", "0", "--state-dir", str(local_aws.state_dir))
     assert "is in use by another local AWS" in said
 

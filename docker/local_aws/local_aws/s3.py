@@ -149,6 +149,8 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._local = threading.local()
+        # Reading a key and writing its row is one step, or an older state could be written over a newer one.
+        self._lock = threading.Lock()
         self._doomed: deque[tuple[float, Path]] = deque()
 
     @property
@@ -165,14 +167,16 @@ class Store:
         finally:
             pending, self._local.pending = self._local.pending, None
             for name, changed in sorted(pending, key=lambda pair: (pair[0], pair[1] or "")):
-                self._write(name, changed)
+                with self._lock:
+                    self._write(name, changed)
             self._sweep()
 
     def changed(self, bucket: str, key: str | None) -> None:
         """Note that a key, or with ``None`` the bucket itself, changed."""
         pending = getattr(self._local, "pending", None)
         if pending is None:
-            self._write(bucket, key)
+            with self._lock:
+                self._write(bucket, key)
         else:
             pending.add((bucket, key))
 

@@ -98,10 +98,10 @@ def _listen(port: int) -> socket.socket:
 def serve(arguments: argparse.Namespace) -> None:
     """Run until SIGTERM or SIGINT."""
     state_dir: Path = arguments.state_dir.resolve()
-    # Only what is said in requests counts, not how the starting shell was set up.
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[name]
     with _owned(state_dir), _listen(arguments.port) as listener:
+        # Only what is said in requests counts, not how the starting shell was set up.
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            del os.environ[name]
         port = listener.getsockname()[1]
         forget_instances()
         database = Database(state_dir / "state.db")
