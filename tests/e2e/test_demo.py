@@ -1,4 +1,4 @@
-"""The whole chain on a small world, with real operators, jobs and SQL: what the README promises, checked in the data."""
+"""The whole chain on a small world, with real operators, jobs and SQL: the promises, checked in the data."""
 
 from __future__ import annotations
 
