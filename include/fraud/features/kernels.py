@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from numba import njit, types
 
 __all__ = ["sum_active"]
 
+# Arrow's arrays are read-only, NumPy's are not: one signature that takes both is compiled once, not once a mixture.
+_TIMES = types.Array(types.int64, 1, "C", readonly=True)
+_CODES = types.Array(types.int32, 1, "C", readonly=True)
+_EVENTS = (_TIMES, _CODES, _TIMES, types.int64)
+_STATE = types.int64[::1]
 
-@njit(cache=True, nogil=True)
+
+@njit(types.int64[::1](_TIMES, _CODES, *_EVENTS, *_EVENTS, _STATE, _STATE), cache=True, nogil=True)
 def sum_active(  # type: ignore[no-untyped-def]
     moment, code, begin, begin_code, begin_value, begin_shift, end, end_code, end_value, end_shift, totals, done
 ):
