@@ -260,20 +260,24 @@ def test_server__a_kill_loses_nothing_committed_and_ends_what_ran(tmp_path: Path
     stack = LocalStack(tmp_path / "state").start()
     warehouse = Warehouse.create(stack, "durable")
     warehouse.run(["CREATE TABLE numbers (i INT)", f"INSERT INTO numbers {NUMBERS.format(2000)}"])
-    warehouse.run("CREATE TABLE later (name VARCHAR(3))")
+    warehouse.run("CREATE TABLE later (name VARCHAR(3), made TIMESTAMP DEFAULT GETDATE(), n INT IDENTITY(1, 1))")
     kept = warehouse.run("SELECT COUNT(*) FROM numbers")["Id"]
     endless = "SELECT COUNT(*) FROM numbers a, numbers b, numbers c WHERE a.i + b.i + c.i > 10"
     running = warehouse.submit(["INSERT INTO numbers VALUES (2001)", endless])
     wait_until(lambda: warehouse.data.describe_statement(Id=running)["SubStatements"][1]["Status"] == "STARTED")
-    warehouse.run("INSERT INTO later VALUES ('abc')")
+    warehouse.run("INSERT INTO later (name) VALUES ('abc')")
     stack.kill()
     stack.start()
     try:
         assert warehouse.rows("SELECT COUNT(*), MAX(i) FROM numbers") == [(2000, 2000)]
-        assert warehouse.rows("SELECT name FROM later") == [("abc",)]
+        warehouse.run("INSERT INTO later (name) VALUES ('def')")
+        assert warehouse.rows("SELECT name, n, made IS NOT NULL FROM later ORDER BY n") == [
+            ("abc", 1, True),
+            ("def", 2, True),
+        ]
         assert warehouse.data.get_statement_result(Id=kept)["Records"] == [[{"longValue": 2000}]]
         described = warehouse.data.describe_statement(Id=running)
         assert (described["Status"], "restarted" in described["Error"]) == ("FAILED", True)
-        assert "value too long" in warehouse.error("INSERT INTO later VALUES ('abcd')")
+        assert "value too long" in warehouse.error("INSERT INTO later (name) VALUES ('abcd')")
     finally:
         stack.stop()

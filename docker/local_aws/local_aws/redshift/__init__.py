@@ -9,8 +9,13 @@
 ``dialect, rules``        what is read, and what is refused (``vocabulary``: the closed lists)
 ``translate``             Redshift's SQL as DuckDB's (``functions.sql``: the functions)
 ``definitions``           CREATE, DROP, ALTER
+``averages``              the types of averages, which Redshift takes from what is averaged
 ``loading, unloading``    COPY and UNLOAD (``options``: their grammar)
 ========================  =======================================================================
+
+What still differs from Redshift: CHAR is not padded and trailing blanks count when text is compared; a quotient of
+decimals is a double; an INSERT needs a value for every column it names; SUPER, VARBYTE, GEOMETRY and HLLSKETCH, text
+formats but CSV, materialized views, procedures, grants and sessions kept alive are refused as not implemented.
 """
 
 from __future__ import annotations

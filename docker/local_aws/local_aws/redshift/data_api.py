@@ -148,14 +148,18 @@ class DataApi:
                     if identity in self._cancelled:
                         raise CancelledError
                     self._running[identity] = session
-                self._change(document, Status="STARTED")
-                if children:
-                    self._change(children[0], Status="STARTED")
-                for result in session.run(texts, parameters):
-                    self._keep(parts[position], result, began)
-                    position += 1
-                    if position < len(children):
-                        self._change(children[position], Status="STARTED")
+                try:
+                    self._change(document, Status="STARTED")
+                    if children:
+                        self._change(children[0], Status="STARTED")
+                    for result in session.run(texts, parameters):
+                        self._keep(parts[position], result, began)
+                        position += 1
+                        if position < len(children):
+                            self._change(children[position], Status="STARTED")
+                finally:
+                    # Before the session closes: a closed one cannot be cancelled.
+                    self._forget(identity)
             self._finish(document, children, began)
         except SqlError as error:
             self._fail(document, children, position, error, began)
@@ -163,9 +167,12 @@ class DataApi:
             self._fail(document, children, position, SqlError(f"internal error: {error}"), began)
             raise
         finally:
-            with self._guard:
-                self._running.pop(identity, None)
-                self._cancelled.discard(identity)
+            self._forget(identity)
+
+    def _forget(self, identity: str) -> None:
+        with self._guard:
+            self._running.pop(identity, None)
+            self._cancelled.discard(identity)
 
     def _keep(self, part: Document, result: Result, began: float) -> None:
         """Keep a statement's result; it counts as finished when its transaction is committed."""

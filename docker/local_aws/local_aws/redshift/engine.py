@@ -95,19 +95,24 @@ class Engine:
         )
         self._connection.execute("CREATE SCHEMA IF NOT EXISTS public")
         for name in ("functions.sql", "system.sql"):
-            self._connection.execute((files("local_aws.redshift") / name).read_text("utf-8"))
+            text = (files("local_aws.redshift") / name).read_text("utf-8")
+            for statement in self._connection.extract_statements(text):
+                # A function that the default of a column uses cannot be made anew: it stays as it is.
+                with contextlib.suppress(duckdb.DependencyException):
+                    self._connection.execute(statement)
         self._locks = _Locks()
 
     @contextlib.contextmanager
     def session(self) -> Iterator[Session]:
         """Open a session; its temporary tables go with it."""
-        connection = self._connection.cursor()
+        session = Session(self, self._connection.cursor(), self._locks)
         try:
             for setting in ("TimeZone = 'UTC'", "integer_division = true", "search_path = 'public,main'"):
-                connection.execute(f"SET {setting}")
-            yield Session(self, connection, self._locks)
+                session.connection.execute(f"SET {setting}")
+            yield session
         finally:
-            connection.close()
+            session.over.set()
+            session.connection.close()
 
     def note_load_error(self, table: str, error: LoadError) -> None:
         """Keep what SYS_LOAD_ERROR_DETAIL tells about a failed load."""
@@ -135,11 +140,19 @@ class Session:
     connection: duckdb.DuckDBPyConnection
     locks: _Locks
     cancelled: threading.Event = field(default_factory=threading.Event)
+    over: threading.Event = field(default_factory=threading.Event)
 
     def cancel(self) -> None:
         """Stop what runs; it ends with :class:`CancelledError`."""
         self.cancelled.set()
-        self.connection.interrupt()
+        threading.Thread(target=self._interrupt, daemon=True).start()
+
+    def _interrupt(self) -> None:
+        """Interrupt until the session is over: DuckDB forgets an interruption that comes just before a statement."""
+        with contextlib.suppress(duckdb.ConnectionException):
+            self.connection.interrupt()
+            while not self.over.wait(0.05):
+                self.connection.interrupt()
 
     def run(self, statements: Sequence[str], parameters: Mapping[str, str] | None = None) -> Iterator[Result]:
         """Run statements as one transaction and yield the result of each; it is committed when all are yielded.
