@@ -19,7 +19,7 @@ from local_aws.stack.control import Stack
 from local_aws.stack.warehouse import Warehouse
 from local_aws.stack.watching import WAITS, Task, seconds_of
 
-__all__ = ["Day", "day_of", "show", "step_seconds"]
+__all__ = ["Day", "day_of", "show", "step_seconds", "table_of"]
 
 SLOWEST = 6
 
@@ -124,7 +124,7 @@ def show(stack: Stack, api: AirflowApi, first: date, last: date, console: Consol
         f"WHERE decision_date {between} ORDER BY decision_date"
     )
     days = list(_days(warehouse, settings, first, last, {row["decision_date"]: row for row in decisions}))
-    console.print(_table(days))
+    console.print(table_of(days))
     console.print(
         "  frauds, caught and AP are judged by the simulator's truth, which no model and no DAG sees", style="dim"
     )
@@ -163,7 +163,8 @@ def _days(
         )
 
 
-def _table(days: Iterable[Day]) -> Table:
+def table_of(days: Iterable[Day]) -> Table:
+    """Return the closing table."""
     table = Table(title="What the days brought", title_justify="left", box=None, pad_edge=False)
     for heading in ("day", "transactions", "frauds", "alerts", "caught", "AP", "champion"):
         table.add_column(heading, justify="left" if heading == "day" else "right")
