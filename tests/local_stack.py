@@ -73,7 +73,7 @@ class LocalStack:
         return id(self)
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 30) -> Any:
+def wait_until(condition: Callable[[], Any], seconds: float = 60) -> Any:
     """Return the first true value that a condition gives."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
