@@ -19,12 +19,23 @@ def reborn(tmp_path_factory):
     """A server that was killed while it held one of everything, and started again; and what it had answered."""
     stack = LocalStack(
         tmp_path_factory.mktemp("reborn") / "state", ("--images", str(TESTS / "local_aws" / "images.json"))
-    ).start()
-    known = fill(stack)
-    stack.kill()
-    stack.start()
-    yield stack, known
-    stack.stop()
+    )
+    try:
+        known = fill(stack.start())
+        stack.kill()
+        yield stack.start(), known
+    finally:
+        stack.stop()
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """A server of a test's own, to be killed."""
+    stack = LocalStack(tmp_path / "state")
+    try:
+        yield stack.start()
+    finally:
+        stack.stop()
 
 
 def fill(stack):
@@ -163,9 +174,9 @@ def test_restart__leaves_no_body_without_a_key(reborn):
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_kill__in_the_middle_of_writes_loses_none_that_was_acknowledged(tmp_path, seed):
+def test_kill__in_the_middle_of_writes_loses_none_that_was_acknowledged(fresh, seed):
     """Writers overwrite and delete a few keys until the server is killed; each key then holds what its writer knows."""
-    stack = LocalStack(tmp_path / "state").start()
+    stack = fresh
     stack.client("s3").create_bucket(Bucket="hot")
     acknowledged: dict[str, bytes | None] = {}
     attempted: dict[str, bytes | None] = {}
@@ -197,11 +208,10 @@ def test_kill__in_the_middle_of_writes_loses_none_that_was_acknowledged(tmp_path
     for name in names:
         body = read(stack, f"s3://hot/{name}") if name in present else None
         assert body in (acknowledged[name], attempted[name])
-    stack.stop()
 
 
-def test_kill__after_many_wrote_one_key_leaves_what_was_last_read(tmp_path):
-    stack = LocalStack(tmp_path / "state").start()
+def test_kill__after_many_wrote_one_key_leaves_what_was_last_read(fresh):
+    stack = fresh
     s3 = stack.client("s3")
     s3.create_bucket(Bucket="hot")
 
@@ -218,11 +228,10 @@ def test_kill__after_many_wrote_one_key_leaves_what_was_last_read(tmp_path):
     stack.kill()
     stack.start()
     assert read(stack, "s3://hot/one") == last
-    stack.stop()
 
 
-def test_stop__ends_running_jobs_and_the_next_start_says_so(tmp_path):
-    stack = LocalStack(tmp_path / "state").start()
+def test_stop__ends_running_jobs_and_the_next_start_says_so(fresh):
+    stack = fresh
     running = process(stack, "import time\nprint('on', flush=True)\ntime.sleep(600)")
     waiting = [process(stack, "import time\ntime.sleep(600)") for _ in range(2)]
     wait_until(lambda: log_of(stack, "processing", running) == ["on"])
@@ -233,4 +242,3 @@ def test_stop__ends_running_jobs_and_the_next_start_says_so(tmp_path):
         job = stack.client("sagemaker").describe_processing_job(ProcessingJobName=name)
         assert job["ProcessingJobStatus"] == "Failed"
         assert "the local AWS stopped while the job was running" in job["FailureReason"]
-    stack.stop()
