@@ -1,0 +1,192 @@
+"""The closed loop over a world: score, measure, decide, train, promote, with the code that does it every day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from fraud.models.metrics import alert_days, average_precision
+from fraud.monitoring.decision import HISTORY_DAYS, Decision, Seen, State, decide, look
+from fraud.monitoring.loop.history import FEATURE_VERSION, LABEL_DELAY_DAYS, NAMES, History
+from fraud.monitoring.loop.training import Challenger, Trainer
+from fraud.monitoring.measure import POOLED_DAYS, SCORE, DayRows, measure
+from fraud.monitoring.observation import DayMetrics
+from fraud.monitoring.performance import Labelled
+from fraud.settings import Settings
+
+__all__ = ["Day", "Loop", "Policy", "Run", "Training"]
+
+Policy = Literal["closed", "never", "weekly"]
+"""``closed``: decide daily, train weekly and on alarms, promote by the rule. ``never``: keep the first champion.
+``weekly``: train weekly and promote whatever comes."""
+
+_PRESENT_DAYS = 14  # over which a promoted challenger is held against the champion that it replaced
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A scored day: who scored it, how well by the truth, and what monitoring made of it (closed loop only)."""
+
+    day: int
+    version: int
+    average_precision: float
+    card_precision: float
+    metrics: DayMetrics | None = None
+    seen: Seen | None = None
+    decision: Decision | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A challenger that was tried: as of which day, why, what the rule said, and what it was worth afterwards.
+
+    ``gain`` is the average precision over the 14 days that followed, minus that of the champion at the time on the
+    same transactions; by the truth, which no rule knew.
+    """
+
+    as_of: int
+    kind: Literal["scheduled", "alarm"]
+    promoted: bool
+    reason: str
+    gain: float
+
+
+@dataclass(slots=True)
+class Run:
+    """What a policy made of a world."""
+
+    days: list[Day] = field(default_factory=list)
+    trainings: list[Training] = field(default_factory=list)
+
+
+class Loop:
+    """One world under several policies; what they have in common is trained once.
+
+    Parameters
+    ----------
+    history
+        The world, lived through.
+    settings
+        The deployment's: thresholds, promotion rule, training defaults.
+    first, last
+        First and last day scored.
+    """
+
+    def __init__(self, history: History, settings: Settings, first: int, last: int) -> None:
+        self._history, self._settings = history, settings
+        self._first, self._last = first, last
+        self._trainer = Trainer(history, settings)
+
+    def run(self, policy: Policy) -> Run:
+        """Live through the days under a policy."""
+        run = Run()
+        champion, version, effective = self._trainer.challenger(self._first), 1, self._first
+        score = np.full(len(self._history.day), np.nan)
+        versions = np.zeros(len(self._history.day), np.int64)
+        for day in range(self._first, self._last + 1):
+            rows = self._history.rows(day, day)
+            score[rows] = champion.model.predict_proba(self._history.features[rows])
+            versions[rows] = version
+            scored = self._by_truth(day, version, score)
+            kind: Literal["scheduled", "alarm"] | None = "scheduled" if self._is_weekly(day) else None
+            if policy == "closed":
+                scored = self._watch(scored, run, champion, effective, score, versions)
+                if scored.decision and scored.decision.action == "train_now":
+                    kind = "alarm"
+            if policy != "never" and kind:
+                training = self._train(day + 1, kind, champion, gated=policy == "closed")
+                run.trainings.append(training)
+                if training.promoted:
+                    champion, version, effective = self._trainer.challenger(day + 1), version + 1, day + 1
+            run.days.append(scored)
+        return run
+
+    def _by_truth(self, day: int, version: int, score: npt.NDArray[np.float64]) -> Day:
+        history, rows = self._history, self._history.rows(day, day)
+        truth = history.is_fraud[rows]
+        cards = alert_days(history.day[rows], history.customer[rows], truth, score[rows], self._settings.alert_budget)
+        return Day(day, version, average_precision(truth, score[rows]), cards.precision)
+
+    def _watch(
+        self,
+        scored: Day,
+        run: Run,
+        champion: Challenger,
+        effective: int,
+        score: npt.NDArray[np.float64],
+        versions: npt.NDArray[np.int64],
+    ) -> Day:
+        """Measure and decide, as the drift step does at the end of the day."""
+        history, settings, today = self._history, self._settings, scored.day
+        labelled = history.rows(today - LABEL_DELAY_DAYS - settings.drift.ap_long_days + 1, today - LABEL_DELAY_DAYS)
+        metrics = measure(
+            history.date(today),
+            {
+                history.date(day): self._scored(day, score, versions)
+                for day in range(max(self._first, today - POOLED_DAYS + 1), today + 1)
+            },
+            champion.reference,
+            Labelled(
+                history.transaction_id[labelled],
+                history.day[labelled] + history.world.start.toordinal(),
+                history.customer[labelled],
+                score[labelled],
+                versions[labelled],
+                history.is_fraud[labelled],
+            ),
+            compare=champion.distances,
+            thresholds=settings.drift,
+            feature_version=FEATURE_VERSION,
+            alert_budget=settings.alert_budget,
+            label_delay_days=LABEL_DELAY_DAYS,
+        ).metrics
+        before = [day.metrics for day in run.days[-HISTORY_DAYS + 1 :] if day.metrics]
+        state = State(
+            effective_from=history.date(effective),
+            past=self._past(run),
+            drift_retrain=settings.drift_retrain,
+        )
+        decision = decide([*before, metrics], state, settings.drift)
+        seen = look([*before, metrics], settings.drift)
+        return Day(today, scored.version, scored.average_precision, scored.card_precision, metrics, seen, decision)
+
+    def _scored(self, day: int, score: npt.NDArray[np.float64], versions: npt.NDArray[np.int64]) -> DayRows:
+        rows = self._history.rows(day, day)
+        features = self._history.features[rows]
+        columns = {name: features[:, position] for position, name in enumerate(NAMES)} | {SCORE: score[rows]}
+        return DayRows(self._history.transaction_id[rows], columns, int(versions[rows.start]))
+
+    def _past(self, run: Run) -> tuple[Decision, ...]:
+        """Return the decisions with the verdicts of what they triggered."""
+        verdicts = {
+            self._history.date(one.as_of): "promoted" if one.promoted else "refused"
+            for one in run.trainings
+            if one.kind == "alarm"
+        }
+        past = []
+        for day in run.days:
+            if day.decision:
+                verdict = verdicts.get(day.decision.decision_date + timedelta(days=1), "")
+                past.append(day.decision.model_copy(update={"verdict": verdict}))
+        return tuple(past)
+
+    def _is_weekly(self, day: int) -> bool:
+        return (day + 1 - self._first) % 7 == 0
+
+    def _train(self, as_of: int, kind: Literal["scheduled", "alarm"], champion: Challenger, *, gated: bool) -> Training:
+        challenger = self._trainer.challenger(as_of)
+        promoted, reason = True, "promoted whatever it is worth"
+        if gated:
+            verdict = self._trainer.compare(as_of, kind, champion.model)
+            promoted, reason = verdict.promote, verdict.reason
+        rows = self._history.rows(as_of, min(as_of + _PRESENT_DAYS - 1, self._last))
+        gain = 0.0
+        if promoted and rows.stop > rows.start:
+            truth, features = self._history.is_fraud[rows], self._history.features[rows]
+            new, old = (one.model.predict_proba(features) for one in (challenger, champion))
+            gain = average_precision(truth, new) - average_precision(truth, old)
+        return Training(as_of, kind, promoted, reason, gain)
