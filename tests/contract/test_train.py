@@ -51,6 +51,7 @@ def test_train__leaves_a_model_that_says_what_it_is(tmp_path, monkeypatch, candi
     described = model.description
     assert (described["candidate"], described["feature_version"], described["seed"]) == (candidate, "v1", 0)
     assert (described["rows"], described["frauds"]) == (400, 40)
+    assert len(described["train_digest"]) == 64
     assert not [path for path in (tmp_path / "model").iterdir() if path.suffix in {".pkl", ".pickle", ".joblib"}]
 
 

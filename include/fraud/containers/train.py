@@ -7,6 +7,7 @@ a tuning job looks for.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 import time
@@ -97,6 +98,7 @@ def run(paths: JobPaths) -> None:
     overrides = {key: value for key, value in values.items() if key not in _OURS}
     channels = paths.base / "input" / "data"
     features, is_fraud = read_channel(channels / "train", len(names))
+    digest = hashlib.sha256(features.tobytes() + is_fraud.tobytes()).hexdigest()
     model = training.fit(
         name,
         features,
@@ -104,7 +106,7 @@ def run(paths: JobPaths) -> None:
         feature_names=names,
         seed=int(seed),
         overrides=overrides,
-        description={"code_version": fraud.__version__, "feature_version": version},
+        description={"code_version": fraud.__version__, "feature_version": version, "train_digest": digest},
     )
     print(f"train: {name}: {len(is_fraud)} rows, {int(is_fraud.sum())} frauds, {len(names)} features")  # noqa: T201
     if (channels / "validation").is_dir():

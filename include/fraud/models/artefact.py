@@ -6,7 +6,6 @@ Our own image writes ``model.json`` (what the model is) beside ``model.ubj`` (XG
 
 from __future__ import annotations
 
-import io
 import json
 import tarfile
 import zlib
@@ -273,14 +272,3 @@ def _pipeline(path: Path, content: bytes) -> Any:
     if not isinstance(pipeline, Pipeline):
         raise DataError(f"{path}: model.skops holds a {type(pipeline).__name__}, expected a Pipeline; train it again")
     return pipeline
-
-
-def archive(model: Model) -> bytes:
-    """Return a model as the bytes of a ``model.tar.gz``, as SageMaker would pack it."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as packed:
-        for name, content in sorted(model.files().items()):
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            packed.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()

@@ -14,6 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 from fraud.errors import DataError, MissingInputError
 from fraud.models import artefact, training
 from fraud.models.candidates import CANDIDATES
+from unit.models.packing import pack
 
 NAMES = ("amount", "risk", "noise")
 QUICK = {"num_round": 15, "n_estimators": 10}
@@ -41,22 +42,12 @@ def models():
     }
 
 
-def packed(files):
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
-
-
 @pytest.mark.parametrize("name", CANDIDATES)
 def test_model__scores_the_same_after_reading_from_folder_and_archive(models, name, tmp_path):
     model = models[name]
     features, _ = rows(seed=2)
     artefact.save(model, tmp_path / "model")
-    (tmp_path / "model.tar.gz").write_bytes(artefact.archive(model))
+    (tmp_path / "model.tar.gz").write_bytes(pack(model.files()))
     expected = model.predict_proba(features)
     assert expected.shape == (len(features),)
     assert ((expected >= 0) & (expected <= 1)).all()
@@ -120,7 +111,7 @@ def test_fit__refuses_one_class(label, kind):
 
 def test_load__opens_what_awss_container_leaves(models, tmp_path):
     content = models["xgboost"].files()["model.ubj"]
-    (tmp_path / "model.tar.gz").write_bytes(packed({"xgboost-model": content}))
+    (tmp_path / "model.tar.gz").write_bytes(pack({"xgboost-model": content}))
     model = artefact.load(tmp_path / "model.tar.gz")
     features, _ = rows(seed=5)
     assert (model.predict_proba(features) == models["xgboost"].predict_proba(features)).all()
@@ -152,7 +143,7 @@ def good(models):
 )
 def test_load__refuses_what_is_no_model(models, tmp_path, spoil, message):
     path = tmp_path / "model.tar.gz"
-    path.write_bytes(packed(spoil(good(models))))
+    path.write_bytes(pack(spoil(good(models))))
     with pytest.raises(DataError) as caught:
         artefact.load(path)
     assert message in str(caught.value)
@@ -161,7 +152,7 @@ def test_load__refuses_what_is_no_model(models, tmp_path, spoil, message):
 
 def test_load__refuses_types_that_are_not_scikit_learns(models, tmp_path):
     foreign = skops.io.dumps(make_pipeline(FunctionTransformer(func=json.loads)))
-    (tmp_path / "model.tar.gz").write_bytes(packed(good(models) | {"model.skops": foreign}))
+    (tmp_path / "model.tar.gz").write_bytes(pack(good(models) | {"model.skops": foreign}))
     with pytest.raises(DataError, match=r"holds types that are not scikit-learn's \(json\.loads\); do not use it"):
         artefact.load(tmp_path / "model.tar.gz")
 
@@ -191,7 +182,7 @@ def test_load__refuses_what_is_no_archive(tmp_path):
 
 
 def test_load__refuses_a_cut_archive(models, tmp_path):
-    content = artefact.archive(models["xgboost"])
+    content = pack(models["xgboost"].files())
     (tmp_path / "model.tar.gz").write_bytes(content[: len(content) // 2])
     with pytest.raises(DataError, match="is no readable tar archive"):
         artefact.load(tmp_path / "model.tar.gz")

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -78,3 +79,8 @@ def test_candidates__import_no_heavy_library():
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     for heavy in ("numpy", "pandas", "pyarrow", "sklearn", "xgboost", "boto3", "airflow"):
         assert f"'{heavy}'" not in loaded
+
+
+def test_candidates__are_documented():
+    page = (Path(__file__).parents[3] / "docs" / "models.md").read_text()
+    assert [name for name in CANDIDATES if f"| `{name}` |" not in page] == []

@@ -16,6 +16,7 @@ from fraud.features.catalogue import feature_names
 from fraud.models import artefact, training
 from fraud.parquet import write_parquet
 from fraud.schema import arrow_schema
+from unit.models.packing import pack
 
 NAMES = feature_names("v1")
 DAY = date(2024, 2, 28)
@@ -40,7 +41,7 @@ def fitted(name="xgboost", seed=0, informed=True, rows=4000):
 
 def put_model(folder, model):
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.tar.gz").write_bytes(artefact.archive(model))
+    (folder / "model.tar.gz").write_bytes(pack(model.files()))
 
 
 @pytest.fixture
