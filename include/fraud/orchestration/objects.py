@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from functools import cached_property
+from posixpath import commonpath
 from typing import Any
 
 from fraud.layout import Layout
@@ -82,7 +83,7 @@ class Objects:
         """
         full = self.layout.key
         pages = self.client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.layout.bucket, Prefix=full(""), StartAfter=full(first)[:-1]
+            Bucket=self.layout.bucket, Prefix=full(commonpath([first, last])), StartAfter=full(first)[:-1]
         )
         found: dict[str, int] = {}
         strip = len(full(""))
