@@ -123,4 +123,4 @@ class AirflowSite:
         if user:
             answer = httpx.post(f"{self.url}/auth/token", json={"username": user, "password": PASSWORDS[user]})
             headers["Authorization"] = f"Bearer {answer.raise_for_status().json()['access_token']}"
-        return httpx.Client(base_url=self.url, headers=headers, timeout=30)
+        return httpx.Client(base_url=self.url, headers=headers, timeout=60)

@@ -10,6 +10,7 @@ from typing import Any
 
 from fraud.features.catalogue import feature_names
 from fraud.monitoring.summary import card_parts, day_part, models_object, summary_object, to_json
+from fraud.simulator.worlds import anchor, load_world
 
 FIRST = date(2026, 1, 1)
 SETTINGS = {
@@ -18,13 +19,13 @@ SETTINGS = {
     "investigation_cost": 10.0,
     "label_delay_days": 7,
 }
-DRIFT_FROM, PROMOTED = 60, 75  # days after the first: an episode begins, a challenger takes over
+DRIFT_FROM, PROMOTED = 75, 90  # days after the first: the demo's episode begins, a challenger takes over
 REPORT = "<!doctype html><title>Report</title><h1>Drift report</h1><script>document.title='drawn'</script>"
 
 
 def run_of(day: date) -> str:
     """Return the Airflow run that closed a day."""
-    return f"scheduled__{day + timedelta(days=1)}T01:00:00+00:00"
+    return f"daily__{day + timedelta(days=1)}"
 
 
 def performance(day: date, days: int, precision: float, draw: random.Random) -> dict[str, Any]:
@@ -207,7 +208,7 @@ def model(version: int, kind: str, as_of: int, candidate: str, approval: str) ->
     return package, verdict
 
 
-def page_objects(days: int = 90, *, detailed: int = 3, cards: int = 100, seed: int = 1) -> dict[str, str]:
+def page_objects(days: int = 100, *, detailed: int = 3, cards: int = 100, seed: int = 1) -> dict[str, str]:
     """Return the objects that a deployment of so many closed days has, by key; the last days only in detail."""
     draw = random.Random(seed)
     found: dict[str, str] = {}
@@ -253,14 +254,6 @@ def page_objects(days: int = 90, *, detailed: int = 3, cards: int = 100, seed: i
         None, parts, outcomes, frauds, as_of=FIRST + timedelta(days=days), settings=SETTINGS
     )  # fmt: skip
     found["monitoring/summary.json"] = to_json(summary)
-    found["world/world.json"] = to_json(
-        {
-            "start": str(FIRST),
-            "episodes": [
-                {"kind": "scenario_starts", "start": DRIFT_FROM, "ramp": 0, "end": None, "scenario": "card_testing"},
-                {"kind": "scenario_stops", "start": DRIFT_FROM, "ramp": 0, "end": None, "scenario": "high_amount"},
-            ],
-        }
-    )
+    found["world/world.json"] = anchor(load_world("demo"), FIRST + timedelta(days=85)).to_json()
     found[f"reports/drift/date={FIRST + timedelta(days=days - 1)}/report.html"] = REPORT
     return found

@@ -176,12 +176,12 @@ def test_alerts_csv__has_a_row_an_alert_with_its_outcome(client, filled):
 
 
 def test_episodes__are_dated_from_the_world_s_start(client, filled):
-    assert client("analyst").get("data/episodes").json()[0] == {
+    assert client("analyst").get("data/episodes").json()[1] == {
         "kind": "scenario_starts",
-        "start": "2026-03-02",
-        "full": "2026-03-02",
+        "start": "2026-03-17",
+        "full": "2026-03-17",
         "end": None,
-        "details": {"scenario": "card_testing"},
+        "details": {"scenario": "card_testing", "intensity": 1.0},
     }
 
 
