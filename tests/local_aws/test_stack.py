@@ -101,7 +101,9 @@ def test_down__leaves_no_process_and_a_later_up_finds_everything(stack: Stack, p
 def test_dead_component__is_named_and_the_next_up_starts_everything_again(stack: Stack, ports: Ports) -> None:
     components, _ = Records(stack.home.processes).read()
     triggerer = next(component for component in components if component.name == "triggerer")
-    psutil.Process(triggerer.pid).kill()
+    process = psutil.Process(triggerer.pid)
+    process.kill()
+    process.wait(10)
     with pytest.raises(FraudError, match=r"triggerer has ended; the last lines of .*triggerer\.log"):
         stack.check_alive()
     assert next(c for c in stack.status() if c.name == "triggerer").state == "down"

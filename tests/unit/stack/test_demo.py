@@ -9,7 +9,7 @@ from rich.console import Console
 from sklearn.metrics import average_precision_score
 
 from fraud.errors import ConfigurationError, ConflictError
-from local_aws.stack.closing import day_of, step_seconds, table_of
+from local_aws.stack.closing import day_of, episode_sentences, step_seconds, table_of
 from local_aws.stack.control import deployment_ending_yesterday
 from local_aws.stack.demo import Beginning, how_to_begin
 from local_aws.stack.home import Deployment
@@ -79,6 +79,18 @@ def test_table__says_each_day_and_its_alarm() -> None:
     text = console.file.getvalue()
     assert "ALARM (labels): tx_amount 0.12 over 0.10" in text
     assert "v2" in text
+
+
+def test_episodes__say_what_began_when_and_how_strong_it_is() -> None:
+    episodes = [
+        {"kind": "scenario_starts", "scenario": "card_testing", "start": 75, "strength": 1.0},
+        {"kind": "amounts", "start": 80, "strength": 0.25},
+    ]
+    assert episode_sentences({"date": "2026-03-01", "day": 85, "episodes": episodes}) == [
+        "the world, since 2026-02-19: scenario starts card_testing",
+        "the world, since 2026-02-24: amounts, at 25% of its strength",
+    ]
+    assert episode_sentences({"date": "2026-03-01", "day": 85, "episodes": []}) == ["the world: as it always was"]
 
 
 def test_step_seconds__costliest_first_waits_left_out() -> None:

@@ -33,7 +33,7 @@ def mark(tmp_path: Path) -> Iterator[str]:
 def launch(code: str, folder: Path, name: str = "component") -> Component:
     log = folder / f"{name}.log"
     component = start(name, [sys.executable, "-c", code], dict(os.environ) | {MARK: str(folder)}, log, folder)
-    wait_until(lambda: log.read_text() == "up\n")
+    wait_until(lambda: log.read_text().endswith("component is started\nup\n"))
     return component
 
 

@@ -17,9 +17,9 @@ from fraud.settings import Settings
 from local_aws.stack.airflow_api import AirflowApi
 from local_aws.stack.control import Stack
 from local_aws.stack.warehouse import Warehouse
-from local_aws.stack.watching import WAITS, Task, seconds_of
+from local_aws.stack.watching import Task, is_wait, seconds_of
 
-__all__ = ["Day", "day_of", "show", "step_seconds", "table_of"]
+__all__ = ["Day", "day_of", "episode_sentences", "show", "step_seconds", "table_of"]
 
 SLOWEST = 6
 
@@ -108,7 +108,7 @@ def step_seconds(tasks: Iterable[Task]) -> list[tuple[str, float, float]]:
     """
     spent: dict[str, list[float]] = defaultdict(list)
     for task in tasks:
-        if task["state"] == "success" and not task["task_id"].rpartition(".")[2].startswith(WAITS):
+        if task["state"] == "success" and not is_wait(task):
             spent[f"{task['dag_id'].removeprefix('fraud_')}: {task['task_id']}"].append(seconds_of(task))
     totals = [(name, float(np.median(seconds)), sum(seconds)) for name, seconds in spent.items()]
     return sorted(totals, key=lambda row: -row[2])
@@ -180,14 +180,21 @@ def table_of(days: Iterable[Day]) -> Table:
 
 def _print_drift(console: Console, warehouse: Warehouse, last: date, decisions: Iterable[dict[str, Any]]) -> None:
     console.print("\n[bold]What the drift did[/]", highlight=False)
-    for episode in warehouse.episodes(last):
-        console.print(f"  the world: {_episode(episode)}", highlight=False, markup=False)
+    for sentence in episode_sentences(warehouse.episodes(last)):
+        console.print(f"  {sentence}", highlight=False, markup=False)
     for row in decisions:
         console.print(f"  {row['decision_date']}  {row['action']}: {row['reason']}", highlight=False, markup=False)
 
 
-def _episode(episode: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in episode.items() if value not in (None, ""))
+def episode_sentences(truth: dict[str, Any]) -> list[str]:
+    """Return what the world is up to on a day, from ``truth/episodes``: each active episode, since when, how strong."""
+    sentences = []
+    for episode in truth["episodes"]:
+        since = date.fromisoformat(truth["date"]) - timedelta(days=truth["day"] - episode["start"])
+        what = " ".join(filter(None, [episode["kind"].replace("_", " "), episode.get("scenario")]))
+        strength = "" if episode["strength"] == 1 else f", at {episode['strength']:.0%} of its strength"
+        sentences.append(f"the world, since {since}: {what}{strength}")
+    return sentences or ["the world: as it always was"]
 
 
 def _print_verdicts(console: Console, warehouse: Warehouse, first: date) -> None:

@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -70,10 +71,12 @@ class Records:
 
 
 def start(name: str, command: Sequence[str], environment: Mapping[str, str], log: Path, folder: Path) -> Component:
-    """Start a component in a session of its own, its output appended to a log."""
+    """Start a component in a session of its own, its output appended to a log below a line that says when."""
     if log.exists() and log.stat().st_size > LOG_BYTES_KEPT:
         log.replace(log.with_suffix(".log.1"))
     with log.open("ab") as output:
+        output.write(f"--- {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC: {name} is started\n".encode())
+        output.flush()
         process = subprocess.Popen(
             command, env=dict(environment), cwd=folder, stdin=subprocess.DEVNULL, stdout=output,
             stderr=subprocess.STDOUT, start_new_session=True,

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from fraud.errors import FraudError
 from local_aws.stack.airflow_api import AirflowApi
 
-__all__ = ["Step", "Watch", "seconds_of", "short_log", "steps_of"]
+__all__ = ["Step", "Watch", "is_wait", "seconds_of", "short_log", "steps_of"]
 
 ACTIVE = {"running", "deferred", "queued", "restarting", "up_for_reschedule"}
 SUCCEEDED = {"success", "skipped", "removed"}
@@ -22,8 +22,8 @@ POLL_SECONDS = 2
 STALLED_SECONDS = 900
 SPOKEN_SECONDS = 30
 MAX_LOG_LINE = 400
-WAITS = "wait_for"
-"""What the ids of sensors begin with: while they wait, nothing works."""
+WAITS = ("wait_for", "trigger_training")
+"""What the ids of tasks begin with that wait for another day or another run."""
 
 Task = dict[str, Any]
 
@@ -95,7 +95,7 @@ def steps_of(tasks: Iterable[Task], now: float) -> list[Step]:
         groups.setdefault((task["dag_id"], task["dag_run_id"], group if dot else "check"), []).append(task)
     steps = []
     for (dag_id, run_id, name), members in groups.items():
-        working = [task for task in members if not _is_wait(task)]
+        working = [task for task in members if not is_wait(task)]
         starts = [start for task in working if (start := _time(task["start_date"])) is not None]
         active = [task for task in working if task["state"] in ACTIVE]
         ends = [now] if active else [end for task in working if (end := _time(task["end_date"])) is not None]
@@ -119,7 +119,8 @@ def _name(task: Task) -> str:
     return str(task["task_id"].rpartition(".")[2])
 
 
-def _is_wait(task: Task) -> bool:
+def is_wait(task: Task) -> bool:
+    """Say whether a task instance only waits for another day or another run."""
     return _name(task).startswith(WAITS)
 
 
