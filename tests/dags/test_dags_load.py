@@ -25,7 +25,8 @@ print(json.dumps({
     "seconds": {s.file: s.duration.total_seconds() for s in bag.dagbag_stats},
     "heavy": ours,
     "dags": {d.dag_id: {
-        "doc": bool(d.doc_md), "tags": sorted(d.tags), "tasks": sorted(d.task_ids), "owners": d.owner, "params": list(d.params),
+        "doc": bool(d.doc_md), "tags": sorted(d.tags), "tasks": sorted(d.task_ids),
+        "owners": d.owner, "params": list(d.params),
         "retries": sorted({t.retries for t in d.tasks}), "timeouts": all(t.execution_timeout for t in d.tasks),
         "catchup": d.catchup, "max_active_runs": d.max_active_runs,
     } for d in bag.dags.values()},

@@ -17,6 +17,7 @@ from fraud import layout, warehouse
 from fraud.errors import FraudError
 from fraud.features.catalogue import feature_names
 from fraud.models import artefact
+from local_aws.stack.home import USERS
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -51,7 +52,8 @@ def test_demo__ends_with_a_line_a_day_and_says_how_to_log_in(demo) -> None:
         assert str(day) in demo.output
     assert "challenger" in demo.output
     assert stat.S_IMODE(os.stat(demo.home / "passwords.json").st_mode) == 0o600
-    assert set(json.loads((demo.home / "passwords.json").read_text())) == {"admin", "viewer"}
+    assert set(json.loads((demo.home / "passwords.json").read_text())) == set(USERS)
+    assert sorted(USERS.values()) == ["admin", "viewer"]
 
 
 def test_demo__an_alarm_trains_a_challenger_that_scores_the_last_day(demo) -> None:
