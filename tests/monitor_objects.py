@@ -20,7 +20,7 @@ SETTINGS = {
     "label_delay_days": 7,
 }
 DRIFT_FROM, PROMOTED = 75, 90  # days after the first: the demo's episode begins, a challenger takes over
-REPORT = "<!doctype html><title>Report</title><h1>Drift report</h1><script>document.title='drawn'</script>"
+REPORT = "<!doctype html><title>Report</title><h1>Drift report</h1>"
 
 
 def run_of(day: date) -> str:

@@ -30,8 +30,8 @@ PAGE_POLICY = (
 )
 # A report is a document of its own: its inline scripts draw it, but it has no origin, no network and no way out.
 REPORT_POLICY = (
-    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' blob: data:; "
-    "style-src 'unsafe-inline'; img-src data: blob:; font-src data:; worker-src blob:; frame-ancestors 'self'; "
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; "
+    "style-src 'unsafe-inline'; img-src data: blob:; font-src data:; frame-ancestors 'self'; "
     "base-uri 'none'; form-action 'none'"
 )
 CSV_COLUMNS = ("rank", "customer_id", "score", "transaction_id", "model_version", "outcome", "fraud_amount", "reasons")

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -78,6 +79,17 @@ class Visit:
         self.page.on("request", check)
 
 
+def evidently_report(path: Path) -> bytes:
+    """Return a report as Evidently writes it, small numbers of rows aside."""
+    import pandas as pd
+    from evidently import Report
+    from evidently.metrics import ValueDrift
+
+    reference = pd.DataFrame({"tx_amount": [float(value % 97) for value in range(1500)]})
+    Report([ValueDrift(column="tx_amount")]).run(reference + 9, reference).save_html(str(path))
+    return path.read_bytes()
+
+
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowSite]:
     """Airflow under /prefix, with a scheduler, and one DAG run that closed a day."""
@@ -90,6 +102,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowSite]:
         client.create_bucket(Bucket="fraud-local")
         for key, text in page_objects(DAYS).items():
             client.put_object(Bucket="fraud-local", Key=key, Body=text.encode())
+        report = evidently_report(folder / "report.html")
+        client.put_object(Bucket="fraud-local", Key=f"reports/drift/date={LAST}/report.html", Body=report)
         found.start()
         found.launch("scheduler")
         with found.client("admin") as admin:

@@ -15,7 +15,7 @@ export function colour(name) {
   return found;
 }
 
-const faint = (resolved) => `rgba(${resolved.match(/[\d.]+/g).slice(0, 3).join(", ")}, 0.1)`;
+const faint = (resolved, share = 0.1) => `rgba(${resolved.match(/[\d.]+/g).slice(0, 3).join(", ")}, ${share})`;
 
 // series: [{label, values, colour, dots, dash, fill, format}], bands: [{from, to, text, colour}] and flags: [{at, text, colour, kind}] by day's seconds.
 export function timeChart({ title, times, series, bands = [], flags = [], height = 220, range, onOpen, format = (value) => value.toFixed(3), axisFormat = (value) => value.toFixed(2), axisSize = 48 }) {
@@ -50,15 +50,15 @@ export function timeChart({ title, times, series, bands = [], flags = [], height
       width, height, legend: { show: false },
       tzDate: (time) => window.uPlot.tzDate(new Date(time * 1000), "UTC"),
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
-      scales: { x: { range: range ?? undefined }, y: { range: (self, low, high) => padded(low, high) } },
+      scales: { x: { range: range ?? undefined }, y: { range: (self, low, high) => padded(low, high, bands.some((band) => band.text) ? 0.3 : 0.12) } },
       axes: [
         { ...axis, grid: { show: false }, size: 30, space: 70, values: (self, splits) => splits.map((time) => shortDay(isoDay(time))), incrs: [1, 2, 3, 7, 14, 28, 56, 91, 182, 364].map((days) => days * DAY) },
         { ...axis, size: axisSize, values: (self, splits) => splits.map((value) => axisFormat(value)) },
       ],
       series: [{}, ...series.map((one) => ({
-        label: one.label, stroke: colour(one.colour), width: one.dots ? 0 : 2, dash: one.dash ? [6, 5] : undefined, spanGaps: !one.gaps,
+        label: one.label, stroke: colour(one.colour), width: one.dots ? 1 : 2, dash: one.dash ? [6, 5] : undefined, spanGaps: !one.gaps,
         points: { show: Boolean(one.dots), size: 4, fill: colour(one.colour), width: 0 },
-        paths: one.dots ? () => null : one.stepped ? window.uPlot.paths.stepped({ align: 1 }) : undefined,
+        paths: one.dots && !one.line ? () => null : one.stepped ? window.uPlot.paths.stepped({ align: 1 }) : undefined,
         fill: one.fill ? faint(colour(one.colour)) : undefined,
       }))],
       hooks: {
@@ -117,10 +117,10 @@ export function redrawAll() {
   }
 }
 
-function padded(low, high) {
+function padded(low, high, above) {
   if (low === null || high === null) return [0, 1];
-  const room = (high - low || Math.abs(high) || 1) * 0.12;
-  return [low >= 0 ? Math.max(0, low - room) : low - room, high + room];
+  const room = high - low || Math.abs(high) || 1;
+  return [low >= 0 ? Math.max(0, low - room * 0.12) : low - room * 0.12, high + room * above];
 }
 
 function drawBands(plot, bands) {
@@ -134,7 +134,7 @@ function drawBands(plot, bands) {
     const resolved = colour(band.colour);
     ctx.save();
     if (!band.row) {
-      ctx.fillStyle = faint(resolved);
+      ctx.fillStyle = faint(resolved, band.pale ? 0.05 : 0.1);
       ctx.fillRect(from, top, to - from, height);
     }
     ctx.fillStyle = resolved;

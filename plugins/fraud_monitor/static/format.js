@@ -50,6 +50,9 @@ export function shortFeature(name) {
   return `${parts[1] === "customer" ? "Card" : "Terminal"} ${SHORT_KINDS[parts[2]] ?? parts[2].replaceAll("_", " ")} ${parts[3]} d`;
 }
 
+// Sentences of the pipeline name features as columns are named.
+export const humanise = (text) => (text ?? "").replace(/\b(tx_|customer_id_|terminal_id_|seconds_since_)\w+/g, (name) => shortFeature(name));
+
 const EPISODES = {
   amount_inflation: "Amounts rise", volume_growth: "Volume changes", seasonal_swing: "Seasonal swing", turnover: "Turnover",
   fraud_rate: "Fraud rate changes", scenario_starts: "Fraud pattern starts", scenario_stops: "Fraud pattern stops",

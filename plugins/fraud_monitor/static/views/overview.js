@@ -11,6 +11,7 @@ import { rangeBar } from "../range.js";
 const ACTIONS = {
   train_now: ["training started", "accent"], plan_challenger: ["challenger planned", "warn"], escalate: ["escalated to a person", "bad"],
 };
+const SPARSE_DAYS = 31;
 const ALARMS = { labels: ["label alarm", "bad"], unlabelled: ["drift alarm", "warn"] };
 
 export async function overview(context) {
@@ -46,8 +47,9 @@ function glance({ summary, models, go }, next) {
       h("p", { class: "quiet" }, investigated(summary, end))),
     h("section", { class: `card ${alarm ? "attention" : ""}` }, h("h2", {}, "Open alarms"),
       h("p", { class: "figure-big" }, alarm ? pillText(decision) : "None"),
-      h("p", { class: "quiet" }, decision.reason),
-      (decision.notices ?? []).slice(0, 2).map((text) => h("p", { class: "quiet" }, `Notice: ${text}`)),
+      h("p", { class: "quiet" }, format.humanise(decision.reason)),
+      decision.notices?.length > 0 && h("details", { class: "quiet" }, h("summary", {}, format.plural(decision.notices.length, "notice")),
+        h("ul", { class: "notices" }, decision.notices.map((text) => h("li", {}, format.humanise(text))))),
       h("p", {}, h("a", { href: `#report/${day}`, onclick: (event) => { event.preventDefault(); go({ view: "report", day }); } }, "Drift report of the day"))),
     h("section", { class: "card" }, h("h2", {}, "Next"), next));
 }
@@ -99,14 +101,14 @@ function charts(context, [first, last]) {
   ];
   const newest = summary.labelled_day.findLast((day) => day);
   if (newest && newest < summary.dates[last]) {
-    bands.push({ from: format.seconds(format.addDays(newest, 1)), to: span[1], colour: "muted" });
+    bands.push({ from: format.seconds(format.addDays(newest, 1)), to: span[1], colour: "muted", pale: true });
   }
   const unnamed = bands.map((band) => ({ ...band, text: null }));
   const range = (self, low, high) => (span[0] === span[1] ? [span[0] - 43200, span[1] + 43200] : [span[0] - 21600, span[1] + 21600]);
   const open = (day) => go({ view: "alerts", day });
   const pair = (metric) => [
     { label: "7 labelled days", values: at(`long_${metric}`), colour: "accent" },
-    { label: "one day", values: at(`day_${metric}`), colour: "muted", dots: true },
+    { label: "one day", values: at(`day_${metric}`), colour: "muted", dots: true, line: times.length <= SPARSE_DAYS },
   ];
   const noLabels = (what) => empty(`No ${what} in this range yet`, `Labels arrive about ${summary.settings.label_delay_days} days after a transaction; the drift step measures each day once they are known.`);
   const chart = (title, metric, height, named, more = []) => (times.length
@@ -164,7 +166,7 @@ function log({ summary, go }, first, last, models) {
     const version = summary.model_version[position];
     const run = () => runLink(summary.dag_id[position], summary.run_id[position]);
     const model = models?.models.find((one) => one.version === version);
-    if (began.has(day)) entries.push([day, pill("model takes over", "good"), h("span", {}, h("a", { href: `#models?version=${version}` }, `v${version}`), ` ${model?.verdict?.verdict?.reason ?? ""}`), run]);
+    if (began.has(day)) entries.push([day, pill("model takes over", "good"), h("span", {}, h("a", { href: `#models?version=${version}` }, `v${version}`), ` ${format.humanise(model?.verdict?.verdict?.reason)}`), run]);
     const action = ACTIONS[summary.action[position]];
     if (action) entries.push([day, pill(...action), summary.due_date[position] ? `for ${format.longDay(summary.due_date[position])}` : "", run]);
     const fresh = summary.alarm[position] && summary.alarm[position] !== summary.alarm[position - 1];
@@ -177,7 +179,7 @@ function log({ summary, go }, first, last, models) {
   for (const model of models?.models ?? []) {
     const decided = model.metadata.as_of;
     if (model.approval === "Rejected" && decided >= summary.dates[first] && decided <= format.addDays(summary.dates[last], 1)) {
-      entries.push([decided, pill("challenger refused", ""), h("span", {}, h("a", { href: `#models?version=${model.version}` }, `v${model.version}`), ` ${model.verdict?.verdict?.reason ?? ""}`), null]);
+      entries.push([decided, pill("challenger refused", ""), h("span", {}, h("a", { href: `#models?version=${model.version}` }, `v${model.version}`), ` ${format.humanise(model.verdict?.verdict?.reason)}`), null]);
     }
   }
   entries.sort((one, other) => other[0].localeCompare(one[0]));
