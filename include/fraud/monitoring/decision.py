@@ -83,11 +83,15 @@ class State(BaseModel):
 
 
 class Seen(NamedTuple):
-    """What the last day of a history shows, and which alarms its days make together."""
+    """What the last day of a history shows, and which alarms its days make together.
+
+    ``labelled_version`` is the one whose scores the labels are about: labels come late, so it may have been replaced.
+    """
 
     labels: Evidence
     unlabelled: Evidence
     alarms: frozenset[Alarm]
+    labelled_version: int
 
     @property
     def alarm(self) -> Alarm:
@@ -99,13 +103,14 @@ def look(history: Sequence[DayMetrics], thresholds: DriftThresholds) -> Seen:
     """Judge the last day of a history; parameters and errors as of :func:`decide`."""
     _check_order(history)
     today = history[-1]
-    since = today.date - timedelta(days=HISTORY_DAYS)
-    own = [day for day in history if day.model_version == today.model_version and day.date > since]
-    labels = [labelled(day, thresholds) for day in own]
-    others = [unlabelled(day, thresholds) for day in own]
+    recent = [day for day in history if day.date > today.date - timedelta(days=HISTORY_DAYS)]
+    about = [next((one.model_version for one in day.performance.values()), 0) for day in recent]
+    version = next((one for one in reversed(about) if one), today.model_version)
+    labels = [labelled(day, thresholds) for day, one in zip(recent, about, strict=True) if one in (0, version)]
+    others = [unlabelled(day, thresholds) for day in recent if day.model_version == today.model_version]
     kinds: tuple[tuple[Alarm, list[Evidence]], ...] = (("labels", labels), ("unlabelled", others))
     alarms = frozenset(kind for kind, evidence in kinds if persists(evidence, thresholds))
-    return Seen(labels[-1], others[-1], alarms)
+    return Seen(labelled(today, thresholds), others[-1], alarms, version)
 
 
 def decide(history: Sequence[DayMetrics], state: State, thresholds: DriftThresholds) -> Decision:
@@ -127,10 +132,9 @@ def decide(history: Sequence[DayMetrics], state: State, thresholds: DriftThresho
         When the history is empty or not in the order of the days.
     """
     seen = look(history, thresholds)
-    labels, others, alarm = seen.labels, seen.unlabelled, seen.alarm
-    today = history[-1]
+    labels, others, alarm, today = seen.labels, seen.unlabelled, seen.alarm, history[-1]
     past = sorted((one for one in state.past if one.decision_date < today.date), key=lambda one: one.decision_date)
-    rules = _Rules(today.date, alarm, labels, others, state, tuple(past), thresholds)
+    rules = _Rules(today, seen, state, tuple(past), thresholds)
     action, why, due = rules.decide()
     if not state.acting and action != "none":
         action, why, due = "none", f"not acted on, the day lies in the past: {why}", None
@@ -156,59 +160,65 @@ def decide(history: Sequence[DayMetrics], state: State, thresholds: DriftThresho
 class _Rules:
     """The rules; the first that applies wins."""
 
-    today: date
-    alarm: Alarm
-    labels: Evidence
-    others: Evidence
+    day: DayMetrics
+    seen: Seen
     state: State
     past: tuple[Decision, ...]
     thresholds: DriftThresholds
+
+    @property
+    def today(self) -> date:
+        """The day decided on."""
+        return self.day.date
 
     def decide(self) -> tuple[Action, str, date | None]:
         """Return the action, the reason, and the day on which a planned challenger is due."""
         plan = self._plan()
         due = plan is not None and (plan.due_date or self.today) <= self.today
-        if self.alarm == "none" and not due:
+        if not self.seen.alarms and not due:
             return "none", self._calm(), None
         waiting = self._waiting()
         if waiting:
-            return "none", f"{self._seen()}, but {waiting}", None
-        if self.alarm == "labels" and self.labels.measured:
+            return "none", f"{self._alarms()}, but {waiting}", None
+        replaced = self.seen.labelled_version != self.day.model_version
+        if "labels" in self.seen.alarms and self.seen.labels.measured and not replaced:
             return self._on_labels()
         if plan is not None and due:
-            return "train_now", f"the challenger planned on {plan.decision_date} is due; {self._seen()}", None
-        if self.alarm == "unlabelled" and self.others.measured:
+            return "train_now", f"the challenger planned on {plan.decision_date} is due; {self._alarms()}", None
+        if "unlabelled" in self.seen.alarms and self.seen.unlabelled.measured:
             return self._on_drift(plan)
-        evidence = self.labels if self.alarm == "labels" else self.others
-        return "none", f"{self._seen()}, but today brought no evidence: {'; '.join(evidence.missing)}", None
+        why = f"today brought no evidence: {self._why_not()}"
+        if self.seen.labels.measured and replaced:
+            why = f"that is version {self.seen.labelled_version}, which was replaced"
+        return "none", f"{self._alarms()}, but {why}", None
 
     def _on_labels(self) -> tuple[Action, str, date | None]:
         episode = self._episode()
         refused = [one for one in episode if one.verdict == "refused"]
         escalated = next((one for one in episode if one.action == "escalate"), None)
         if escalated:
-            return "none", f"{self._seen()}; escalated on {escalated.decision_date}: retraining does not help", None
+            return "none", f"{self._alarms()}; escalated on {escalated.decision_date}: retraining does not help", None
         if len(refused) >= self.thresholds.max_refusals:
             dates = ", ".join(str(one.decision_date) for one in refused)
-            return "escalate", f"retraining does not help: {self._seen()} after challengers refused on {dates}", None
-        return "train_now", self._seen(), None
+            return "escalate", f"retraining does not help: {self._alarms()} after challengers refused on {dates}", None
+        return "train_now", self._alarms(), None
 
     def _on_drift(self, plan: Decision | None) -> tuple[Action, str, date | None]:
         if plan is not None:
-            return "none", f"{self._seen()}; a challenger is planned for {plan.due_date}", None
+            return "none", f"{self._alarms()}; a challenger is planned for {plan.due_date}", None
         refused = self._last("refused")
         if refused:
             again = refused.decision_date + timedelta(days=self.thresholds.cooldown_unlabelled_days)
             if self.today < again:
                 return (
                     "none",
-                    f"{self._seen()}, but a challenger was refused on {refused.decision_date}: wait until {again}",
+                    f"{self._alarms()}, but a challenger was refused on {refused.decision_date}: wait until {again}",
                     None,
                 )
         if self.state.drift_retrain == "now":
-            return "train_now", self._seen(), None
+            return "train_now", self._alarms(), None
         due = self.today + timedelta(days=self.thresholds.planned_after_days)
-        return "plan_challenger", f"{self._seen()}: train a challenger on {due}, when what followed is labelled", due
+        return "plan_challenger", f"{self._alarms()}: train a challenger on {due}, when what followed is labelled", due
 
     def _waiting(self) -> str:
         """Return what has to be waited for before anything is trained, if anything."""
@@ -250,31 +260,33 @@ class _Rules:
     def _last(self, verdict: str) -> Decision | None:
         return next((one for one in reversed(self.past) if one.verdict == verdict), None)
 
-    def _seen(self) -> str:
-        days = f"on {self.thresholds.persistence_days} of {self.thresholds.persistence_window} days"
-        if self.alarm == "none":
-            return "the alarm that it was planned for is over"
-        evidence = self.labels if self.alarm == "labels" else self.others
-        shown = ", ".join(map(str, evidence.signals[:4]))
-        return f"alarm ({self.alarm}, {days})" + (f": {shown}" if shown else "")
+    def _alarms(self) -> str:
+        """Return the alarms that are on with today's numbers."""
+        evidence = {"labels": self.seen.labels, "unlabelled": self.seen.unlabelled}
+        said = []
+        for alarm in (name for name in evidence if name in self.seen.alarms):
+            shown = ", ".join(map(str, evidence[alarm].signals[:4]))
+            said.append(f"alarm ({alarm}, {self._often()})" + (f": {shown}" if shown else ""))
+        return "; ".join(said) or "no alarm is on"
 
     def _calm(self) -> str:
-        signals = [*self.labels.signals, *self.others.signals]
+        labels, others = self.seen.labels, self.seen.unlabelled
+        signals = [*labels.signals, *others.signals]
         if signals:
-            shown = ", ".join(map(str, signals[:4]))
-            return (
-                f"{shown}: not yet on {self.thresholds.persistence_days} of {self.thresholds.persistence_window} days"
-            )
-        if not self.labels.measured and not self.others.measured:
+            return f"{', '.join(map(str, signals[:4]))}: not yet {self._often()}"
+        if not labels.measured and not others.measured:
             return f"no evidence: {self._why_not()}"
-        if not self.labels.measured:
-            return f"no drift without labels; no evidence from labels: {'; '.join(self.labels.missing)}"
-        if not self.others.measured:
-            return f"labels show no loss; no evidence from features and scores: {'; '.join(self.others.missing)}"
+        if not labels.measured:
+            return f"no drift without labels; no evidence from labels: {'; '.join(labels.missing)}"
+        if not others.measured:
+            return f"labels show no loss; no evidence from features and scores: {'; '.join(others.missing)}"
         return "features, scores and labels are as expected"
 
+    def _often(self) -> str:
+        return f"on {self.thresholds.persistence_days} of {self.thresholds.persistence_window} days"
+
     def _why_not(self) -> str:
-        return "; ".join(_missing(self.labels, self.others)) or "nothing was measured"
+        return "; ".join(_missing(self.seen.labels, self.seen.unlabelled)) or "nothing was measured"
 
 
 def _missing(*evidence: Evidence) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fraud.monitoring.observation import ColumnDrift, DayMetrics
-from fraud.monitoring.performance import Labelled, labelled_performance
+from fraud.monitoring.performance import Expectation, Labelled, labelled_performance
 from fraud.settings import DriftThresholds
 
 __all__ = ["EXCLUDED", "POOLED_DAYS", "SCORE", "DayRows", "Measured", "Reference", "alert_rate_ratio", "measure"]
@@ -88,10 +88,10 @@ class Measured(NamedTuple):
 def measure(
     day: date,
     days: Mapping[date, DayRows],
-    reference: Reference,
+    references: Mapping[int, Reference],
     labelled: Labelled,
     *,
-    compare: Compare,
+    compare: Mapping[int, Compare],
     thresholds: DriftThresholds,
     feature_version: str,
     alert_budget: int,
@@ -105,12 +105,12 @@ def measure(
         The day reported on.
     days
         Scored days by date: the day itself and those that it may be pooled with.
-    reference
-        The reference of the version that scored the day.
+    references
+        References by version: of the one that scored the day, and of those that scored the labelled days.
     labelled
         Labels known at the end of the day, of the days of the longest window at least.
     compare
-        Distances from the reference: Evidently's, or :class:`fraud.monitoring.distances.Distances`.
+        Distances from each reference: Evidently's, or :class:`fraud.monitoring.distances.Distances`.
     thresholds
         Lengths of windows and sizes of samples.
     feature_version
@@ -121,24 +121,24 @@ def measure(
         Days until labels are known.
     """
     rows = days.get(day, DayRows(problem=f"{day} has no predictions"))
+    unknown = Reference(problem=f"version {rows.version} has no reference" if rows.version else "")
+    reference = references.get(rows.version, unknown)
     missing = {"predictions": rows.problem, "reference": reference.problem}
     pooled = _pool(day, days, thresholds.min_current_rows)
     current = {name: np.concatenate([one.columns[name] for one in pooled]) for name in rows.columns} if pooled else {}
     names: tuple[str, ...] = ()
-    if pooled and not reference.problem:
+    if pooled and reference.columns:
         names = _comparable(current, reference.columns, thresholds.max_missing_share, missing)
-    distances = compare(current, names) if names else {}
+    distances = compare[rows.version](current, names) if names else {}
     score = distances.pop(SCORE, None)
     performance, reasons = labelled_performance(
         labelled,
         day - timedelta(days=label_delay_days),
         {"day": 1, "short": thresholds.ap_short_days, "long": thresholds.ap_long_days},
-        version=rows.version,
-        alert_budget=alert_budget,
+        {version: Expectation(one.baseline, one.baseline_weeks) for version, one in references.items()},
+        alert_budget,
     )
     missing |= {f"labels {window}": reason for window, reason in reasons.items()}
-    if reference.baseline is None:
-        missing["labels baseline"] = reference.problem or "the champion's expected average precision is not known"
     transactions, expected = len(rows.transaction_id), reference.expected_per_day
     metrics = DayMetrics(
         date=day,

@@ -27,8 +27,9 @@ class ColumnDrift(_Model):
 
 
 class Performance(_Model):
-    """How good the champion's scores were over some days whose labels are known."""
+    """How good one version's scores were over some days whose labels are known."""
 
+    model_version: int = Field(description="version that scored all these days; a champion before this one, maybe")
     first: dt.date
     last: dt.date
     transactions: int = Field(ge=1)
@@ -39,6 +40,10 @@ class Performance(_Model):
         description="mean share of compromised cards among the day's alerted ones, cards found removed"
     )
     precision_at_budget: float = Field(description="share of frauds among the budget's number of highest scores a day")
+    expected: float | None = Field(
+        None, description="mean weekly average precision on the customers held out of the version's training"
+    )
+    expected_weeks: int = Field(0, ge=0, description="weeks that it is a mean of")
 
 
 class DayMetrics(_Model):
@@ -63,7 +68,7 @@ class DayMetrics(_Model):
         default_factory=dict, description="the newest labelled day, and the trailing windows that end with it"
     )
     baseline_average_precision: float | None = Field(
-        None, description="mean weekly average precision on the customers held out of the champion's training"
+        None, description="mean weekly average precision that is expected of the day's own version"
     )
     baseline_weeks: int = Field(0, ge=0)
     missing_values: dict[str, int] = Field(default_factory=dict, description="values that are no number, by column")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Literal, NamedTuple
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from fraud.models.metrics import Ranking, alert_days
 from fraud.monitoring.observation import Performance
 
-__all__ = ["Labelled", "labelled_performance", "precision_at_budget"]
+__all__ = ["Expectation", "Labelled", "labelled_performance", "precision_at_budget"]
 
 Window = Literal["day", "short", "long"]
 Floats = npt.NDArray[np.float64]
@@ -44,13 +45,20 @@ class Labelled(NamedTuple):
         )
 
 
-def labelled_performance(
-    labelled: Labelled, last: date, windows: dict[Window, int], *, version: int, alert_budget: int
-) -> tuple[dict[Window, Performance], dict[Window, str]]:
-    """Measure a version's scores over windows of labelled days.
+class Expectation(NamedTuple):
+    """The average precision that a version should keep: a mean over weeks, on customers held out of its training."""
 
-    Only days that this version scored count, and a window with a day missing is not measured: a part of it would vary
-    more than the thresholds allow for.
+    average_precision: float | None
+    weeks: int
+
+
+def labelled_performance(
+    labelled: Labelled, last: date, windows: dict[Window, int], expected: Mapping[int, Expectation], alert_budget: int
+) -> tuple[dict[Window, Performance], dict[Window, str]]:
+    """Measure the scores that were given over windows of labelled days.
+
+    A window is measured when one version scored all of it, be it the present champion or one before: a part of a window
+    would vary more than the thresholds allow for, and two versions have two expectations.
 
     Parameters
     ----------
@@ -60,8 +68,8 @@ def labelled_performance(
         Newest day whose labels are known: the end of every window.
     windows
         Length in days by name.
-    version
-        The model version to measure.
+    expected
+        What is expected of each version; versions may be missing.
     alert_budget
         Cards alerted a day.
 
@@ -70,34 +78,47 @@ def labelled_performance(
     tuple of dict
         Performance by window, and why a window could not be measured.
     """
-    own = labelled.rows((labelled.version == version) & (labelled.version != 0))
+    known = labelled.rows(labelled.version != 0)
     found: dict[Window, Performance] = {}
     reasons: dict[Window, str] = {}
     for name, days in windows.items():
         first = last - timedelta(days=days - 1)
-        rows = own.rows((own.day >= first.toordinal()) & (own.day <= last.toordinal()))
-        present, frauds = len(np.unique(rows.day)), int(rows.is_fraud.sum())
-        span = f"{first} to {last}" if days > 1 else str(last)
-        if present < days:
-            reasons[name] = f"{span}: labels of {present} of {days} days that version {version} scored"
-        elif frauds in (0, len(rows.is_fraud)):
-            reasons[name] = f"{span}: the labels hold {'no frauds' if not frauds else 'frauds only'}"
-        elif not np.isfinite(rows.score).all():
-            reasons[name] = f"{span}: {int((~np.isfinite(rows.score)).sum())} scores are no numbers"
-        else:
-            ranking = Ranking(rows.is_fraud, rows.score)
-            cards = alert_days(rows.day, rows.customer, rows.is_fraud, rows.score, alert_budget)
-            found[name] = Performance(
-                first=first,
-                last=last,
-                transactions=len(rows.day),
-                frauds=frauds,
-                average_precision=ranking.average_precision(),
-                auc_roc=ranking.auc_roc(),
-                card_precision=cards.precision,
-                precision_at_budget=precision_at_budget(rows, alert_budget),
-            )
+        rows = known.rows((known.day >= first.toordinal()) & (known.day <= last.toordinal()))
+        reason = _unusable(rows, days)
+        if reason:
+            reasons[name] = f"{first} to {last}: {reason}" if days > 1 else f"{last}: {reason}"
+            continue
+        version = int(rows.version[0])
+        expectation = expected.get(version, Expectation(None, 0))
+        ranking = Ranking(rows.is_fraud, rows.score)
+        cards = alert_days(rows.day, rows.customer, rows.is_fraud, rows.score, alert_budget)
+        found[name] = Performance(
+            model_version=version,
+            first=first,
+            last=last,
+            transactions=len(rows.day),
+            frauds=int(rows.is_fraud.sum()),
+            average_precision=ranking.average_precision(),
+            auc_roc=ranking.auc_roc(),
+            card_precision=cards.precision,
+            precision_at_budget=precision_at_budget(rows, alert_budget),
+            expected=expectation.average_precision,
+            expected_weeks=expectation.weeks,
+        )
     return found, reasons
+
+
+def _unusable(rows: Labelled, days: int) -> str:
+    """Return why a window of labelled transactions says nothing; empty when it does."""
+    present, versions, frauds = len(np.unique(rows.day)), np.unique(rows.version), int(rows.is_fraud.sum())
+    if present < days:
+        return f"{present} of {days} days were scored and have labels"
+    if len(versions) > 1:
+        return f"scored by versions {' and '.join(map(str, versions))}"
+    if frauds in (0, len(rows.is_fraud)):
+        return f"the labels hold {'no frauds' if not frauds else 'frauds only'}"
+    lost = int((~np.isfinite(rows.score)).sum())
+    return f"{lost} scores are no numbers" if lost else ""
 
 
 def precision_at_budget(rows: Labelled, budget: int) -> float:

@@ -125,7 +125,7 @@ def _performance(metrics: DayMetrics) -> Any:
     rows = [
         (
             name, f"{window.first} to {window.last}", window.transactions, window.frauds,
-            _number(window.average_precision), _number(metrics.baseline_average_precision), _number(window.auc_roc),
+            _number(window.average_precision), _number(window.expected), _number(window.auc_roc),
             _number(window.card_precision), _number(window.precision_at_budget),
         )
         for name, window in metrics.performance.items()

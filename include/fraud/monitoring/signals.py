@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from fraud.monitoring.observation import DayMetrics, Performance
+from fraud.monitoring.observation import DayMetrics
 from fraud.settings import DriftThresholds
 
 __all__ = ["Evidence", "Signal", "column_threshold", "labelled", "notices", "persists", "unlabelled"]
@@ -75,27 +75,26 @@ def unlabelled(day: DayMetrics, thresholds: DriftThresholds) -> Evidence:
 
 
 def labelled(day: DayMetrics, thresholds: DriftThresholds) -> Evidence:
-    """Judge what labels say: the champion's average precision over its own expectation, over two windows."""
-    if day.baseline_average_precision is None or day.baseline_weeks < thresholds.min_baseline_weeks:
-        return Evidence(
-            measured=False,
-            missing=(
-                day.no_evidence.get("labels baseline")
-                or f"expected precision known from {day.baseline_weeks} weeks, {thresholds.min_baseline_weeks} needed",
-            ),
-        )
+    """Judge what labels say: the average precision that was had over what was expected, over two windows."""
     measured, signals, missing = False, [], []
-    windows = (("short", thresholds.ap_short_days, thresholds.ap_short_ratio),
-               ("long", thresholds.ap_long_days, thresholds.ap_long_ratio))  # fmt: skip
+    windows: tuple[tuple[Literal["short", "long"], int, float], ...] = (
+        ("short", thresholds.ap_short_days, thresholds.ap_short_ratio),
+        ("long", thresholds.ap_long_days, thresholds.ap_long_ratio),
+    )
     for name, days, limit in windows:
-        window: Performance | None = day.performance.get(name)  # type: ignore[call-overload]
+        window = day.performance.get(name)
         if window is None:
             missing.append(day.no_evidence.get(f"labels {name}", f"no labelled performance over {days} days"))
         elif window.frauds < thresholds.min_frauds:
             missing.append(f"{window.frauds} labelled frauds in {days} days, {thresholds.min_frauds} are needed")
+        elif window.expected is None or window.expected_weeks < thresholds.min_baseline_weeks:
+            missing.append(
+                f"what version {window.model_version} should reach is known from {window.expected_weeks} weeks, "
+                f"{thresholds.min_baseline_weeks} are needed"
+            )
         else:
             measured = True
-            ratio = window.average_precision / day.baseline_average_precision
+            ratio = window.average_precision / window.expected
             if ratio < limit:
                 signals.append(Signal(f"average precision over {days} days, of the expected,", ratio, limit))
     return Evidence(measured, tuple(signals), tuple(missing))

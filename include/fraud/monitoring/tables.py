@@ -32,12 +32,11 @@ def performance_table(metrics: DayMetrics) -> pa.Table:
     rows = [
         {
             "report_date": metrics.date,
-            "model_version": metrics.model_version,
             "time_window": name,
             "first_tx_date": window.first,
             "last_tx_date": window.last,
-            **window.model_dump(exclude={"first", "last"}),
-            "baseline_average_precision": metrics.baseline_average_precision or 0.0,
+            **window.model_dump(exclude={"first", "last", "expected", "expected_weeks"}),
+            "baseline_average_precision": window.expected or 0.0,
         }
         for name, window in metrics.performance.items()
     ]

@@ -11,18 +11,22 @@ def day_of(number: int) -> date:
     return FIRST + timedelta(days=number)
 
 
-def performance(number: int, days: int, precision: float, frauds: int) -> Performance:
+def performance(number: int, days: int, precision: float, frauds: int, **changes: object) -> Performance:
     last = day_of(number - 7)
-    return Performance(
-        first=last - timedelta(days=days - 1),
-        last=last,
-        transactions=9000 * days,
-        frauds=frauds,
-        average_precision=precision,
-        auc_roc=0.9,
-        card_precision=0.3,
-        precision_at_budget=0.3,
-    )
+    values: dict[str, object] = {
+        "model_version": 1,
+        "first": last - timedelta(days=days - 1),
+        "last": last,
+        "transactions": 9000 * days,
+        "frauds": frauds,
+        "average_precision": precision,
+        "auc_roc": 0.9,
+        "card_precision": 0.3,
+        "precision_at_budget": 0.3,
+        "expected": 0.66,
+        "expected_weeks": 4,
+    }
+    return Performance.model_validate(values | changes)
 
 
 def calm(number: int, **changes: object) -> DayMetrics:

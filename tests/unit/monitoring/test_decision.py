@@ -9,7 +9,7 @@ from fraud.monitoring.decision import Decision, State, decide
 from fraud.monitoring.observation import DayMetrics
 from fraud.schema import TABLES
 from fraud.settings import DriftThresholds
-from unit.monitoring.days import blind, calm, day_of, drifted, lossy
+from unit.monitoring.days import blind, calm, day_of, drifted, lossy, performance
 
 T = DriftThresholds()
 STATE = State(effective_from=day_of(0))
@@ -168,8 +168,31 @@ def test_day_without_evidence__neither_trains_nor_clears_the_alarm() -> None:
 
 
 def test_days_of_another_champion__say_nothing_of_this_one() -> None:
-    history = [lossy(18), lossy(19), calm(20, model_version=2)]
+    history = [drifted(18), drifted(19), calm(20, model_version=2)]
     assert decide(history, STATE, T).alarm == "none"
+
+
+def served(number: int, labelled: int, precision: float) -> DayMetrics:
+    """A day that version 2 scored and whose labels are about another version."""
+    windows = {
+        name: performance(number, days, precision, 240, model_version=labelled)
+        for name, days in (("short", 3), ("long", 7))
+    }
+    return calm(number, model_version=2, performance=windows)
+
+
+def test_labels_about_a_replaced_champion__alarm_but_train_nothing() -> None:
+    history = [served(18, 1, 0.3), served(19, 1, 0.3), served(20, 1, 0.3)]
+    decision = decide(history, STATE, T)
+    assert (decision.action, decision.alarm, decision.model_version) == ("none", "labels", 2)
+    assert "that is version 1, which was replaced" in decision.reason
+
+
+def test_labels_about_the_new_champion__start_their_own_count() -> None:
+    history = [served(17, 1, 0.3), served(18, 1, 0.3), served(19, 2, 0.3)]
+    assert decide(history, STATE, T).alarm == "none"
+    assert decide([*history, served(20, 2, 0.3)], STATE, T).action == "train_now"
+    assert decide([*history, served(20, 2, 0.66)], STATE, T).alarm == "none"
 
 
 def test_old_days__are_left_aside() -> None:

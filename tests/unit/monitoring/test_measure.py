@@ -53,9 +53,9 @@ def measured(
     return measure(
         DAY,
         {DAY: scored()} if days is None else days,
-        reference,
+        {1: reference},
         labelled() if labels is None else labels,
-        compare=Distances(reference.columns),
+        compare={1: Distances(reference.columns)},
         thresholds=T,
         feature_version="v1",
         alert_budget=5,
@@ -124,17 +124,23 @@ def test_precision_at_budget__is_the_mean_share_of_frauds_among_the_days_highest
     assert precision_at_budget(rows, 5) == pytest.approx(np.mean(by_hand))
 
 
-def test_performance__never_counts_scores_of_another_version() -> None:
-    old, new = labelled(version=1), labelled(version=2)
-    mixed = Labelled(*(np.concatenate(pair) for pair in zip(old, new, strict=True)))
-    assert measured(labels=mixed).metrics.performance == measured(labels=old).metrics.performance
+def test_performance__is_of_one_version_and_held_against_what_that_one_should_reach() -> None:
+    found = measured(labels=labelled()).metrics.performance["short"]
+    assert (found.model_version, found.expected, found.expected_weeks) == (1, 0.6, 4)
+    found = measured(labels=labelled(version=2)).metrics.performance["short"]
+    assert (found.model_version, found.expected, found.expected_weeks) == (2, None, 0)
+    labels = labelled()
+    mixed = labels._replace(version=np.where(labels.day == DAY.toordinal() - 7, 2, 1))
+    metrics = measured(labels=mixed).metrics
+    assert set(metrics.performance) == {"day"}
+    assert "scored by versions 1 and 2" in metrics.no_evidence["labels short"]
 
 
 @pytest.mark.parametrize(
     ("labels", "window", "why"),
     [
-        (labelled(days=4), "long", "labels of 4 of 7 days that version 1 scored"),
-        (labelled(version=2), "short", "labels of 0 of 3 days that version 1 scored"),
+        (labelled(days=4), "long", "4 of 7 days were scored and have labels"),
+        (labelled(version=0), "short", "0 of 3 days were scored and have labels"),
         (labelled()._replace(is_fraud=np.zeros(560, bool)), "short", "the labels hold no frauds"),
         (labelled()._replace(is_fraud=np.ones(560, bool)), "short", "the labels hold frauds only"),
         (labelled()._replace(score=np.full(560, np.nan)), "short", "120 scores are no numbers"),
@@ -178,8 +184,7 @@ def test_reference_that_cannot_be_used__leaves_only_the_days_own_numbers() -> No
     assert names == ()
     assert (metrics.reference_rows, metrics.baseline_average_precision) == (0, None)
     assert metrics.no_evidence["reference"] == "the reference has features v2, the day v1"
-    assert metrics.no_evidence["labels baseline"] == "the reference has features v2, the day v1"
-    assert metrics.performance
+    assert metrics.performance["long"].expected is None
 
 
 def test_column__that_is_constant_or_full_of_gaps_is_no_evidence_and_said() -> None:

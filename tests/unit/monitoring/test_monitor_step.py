@@ -198,7 +198,7 @@ def test_labels__none_unloaded_is_none_known(paths: JobPaths) -> None:
     monitor.run(paths, END, END, html="none")
     metrics = metrics_of(paths, END)
     assert metrics.performance == {}
-    assert "labels of 0 of 3 days" in metrics.no_evidence["labels short"]
+    assert "0 of 3 days were scored and have labels" in metrics.no_evidence["labels short"]
     assert not (paths.output("reports") / f"date={END}/report.html").exists()
 
 

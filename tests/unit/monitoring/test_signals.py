@@ -65,8 +65,14 @@ def test_labels__signal_over_either_window() -> None:
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"baseline_weeks": 3}, "3 weeks, 4 needed"),
-        ({"baseline_average_precision": None}, "expected precision known from 4 weeks"),
+        (
+            {"performance": {"short": performance(20, 3, 0.1, 240, expected_weeks=3)}},
+            "version 1 should reach is known from 3 weeks, 4 are needed",
+        ),
+        (
+            {"performance": {"short": performance(20, 3, 0.1, 240, expected=None, expected_weeks=0)}},
+            "version 1 should reach is known from 0 weeks",
+        ),
         (
             {"performance": {}, "no_evidence": {"labels short": "labels of 1 of 3 days"}},
             "labels of 1 of 3 days",

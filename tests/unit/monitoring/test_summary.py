@@ -14,6 +14,7 @@ from monitor_objects import FIRST, SETTINGS, page_objects
 
 DAY = date(2026, 2, 10)
 MEASURED = {
+    "model_version": 4,
     "average_precision": 0.61234567,
     "auc_roc": 0.9,
     "card_precision": 0.3,

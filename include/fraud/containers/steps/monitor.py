@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,8 @@ def run(paths: JobPaths, start: date, end: date, html: str = "last") -> None:
     Parameters
     ----------
     paths
-        Inputs ``request``, ``reference``, ``features``, ``predictions``, ``labelled``; outputs ``reports``,
+        Inputs ``request``, ``reference`` (of every version that scored the days or the labelled days before them),
+        ``features``, ``predictions``, ``labelled``; outputs ``reports``,
         ``drift_metrics``, ``performance`` and ``summary``.
     start, end
         First and last day.
@@ -69,19 +71,18 @@ def run(paths: JobPaths, start: date, end: date, html: str = "last") -> None:
         for day in (first + timedelta(days=offset) for offset in range((end - first).days + 1))
     }
     labels = Labels(paths.input("labelled"))
-    references: dict[int, tuple[Reference, EvidentlyDistances]] = {}
+    references = _references(paths.input("reference"), request, names)
+    compare = {
+        version: EvidentlyDistances(reference.columns, request.drift)
+        for version, reference in references.items()
+        if not reference.problem
+    }
     for offset in range((end - start).days + 1):
         day = start + timedelta(days=offset)
-        version = days[day].version
-        if version not in references:
-            folder = paths.input("reference") / f"version={version}"
-            reference = read_reference(folder, request.feature_version, names, request.holdout_percent)
-            references[version] = reference, EvidentlyDistances(reference.columns, request.drift)
-        reference, compare = references[version]
         metrics, current, compared = measure(
             day,
             days,
-            reference,
+            references,
             labels.known_on(day),
             compare=compare,
             thresholds=request.drift,
@@ -97,11 +98,19 @@ def run(paths: JobPaths, start: date, end: date, html: str = "last") -> None:
             write_parquet(table, paths.output(name) / f"date={day}" / "part.parquet") for name, table in tables.items()
         ]
         if html == "all" or (html == "last" and day == end):
-            widgets = compare.report(current, compared) if compared else []
+            widgets = compare[metrics.model_version].report(current, compared) if compared else []
             write_text(folder / "report.html", render(metrics, widgets, request.drift))
             files.append(folder / "report.html")
         rows = {name: table.num_rows for name, table in tables.items()}
-        write_summary(paths, day, rows, files, model_version=version)
+        write_summary(paths, day, rows, files, model_version=metrics.model_version)
+
+
+def _references(folder: Path, request: MonitorRequest, names: Sequence[str]) -> dict[int, Reference]:
+    versions = [int(path.name.removeprefix("version=")) for path in folder.glob("version=*")]
+    return {
+        version: read_reference(folder / f"version={version}", request.feature_version, names, request.holdout_percent)
+        for version in sorted(versions)
+    }
 
 
 def _read_request(path: Path) -> MonitorRequest:

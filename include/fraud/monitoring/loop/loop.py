@@ -84,24 +84,26 @@ class Loop:
     def run(self, policy: Policy) -> Run:
         """Live through the days under a policy."""
         run = Run()
-        champion, version, effective = self._trainer.challenger(self._first), 1, self._first
+        served = {1: self._trainer.challenger(self._first)}
+        effective = self._first
         score = np.full(len(self._history.day), np.nan)
         versions = np.zeros(len(self._history.day), np.int64)
         for day in range(self._first, self._last + 1):
+            version, champion = max(served), served[max(served)]
             rows = self._history.rows(day, day)
             score[rows] = champion.model.predict_proba(self._history.features[rows])
             versions[rows] = version
             scored = self._by_truth(day, version, score)
             kind: Literal["scheduled", "alarm"] | None = "scheduled" if self._is_weekly(day) else None
             if policy == "closed":
-                scored = self._watch(scored, run, champion, effective, score, versions)
+                scored = self._watch(scored, run, served, effective, score, versions)
                 if scored.decision and scored.decision.action == "train_now":
                     kind = "alarm"
             if policy != "never" and kind:
                 training = self._train(day + 1, kind, champion, gated=policy == "closed")
                 run.trainings.append(training)
                 if training.promoted:
-                    champion, version, effective = self._trainer.challenger(day + 1), version + 1, day + 1
+                    served[version + 1], effective = self._trainer.challenger(day + 1), day + 1
             run.days.append(scored)
         return run
 
@@ -115,7 +117,7 @@ class Loop:
         self,
         scored: Day,
         run: Run,
-        champion: Challenger,
+        served: dict[int, Challenger],
         effective: int,
         score: npt.NDArray[np.float64],
         versions: npt.NDArray[np.int64],
@@ -129,7 +131,7 @@ class Loop:
                 history.date(day): self._scored(day, score, versions)
                 for day in range(max(self._first, today - POOLED_DAYS + 1), today + 1)
             },
-            champion.reference,
+            {number: one.reference for number, one in served.items()},
             Labelled(
                 history.transaction_id[labelled],
                 history.day[labelled] + history.world.start.toordinal(),
@@ -138,7 +140,7 @@ class Loop:
                 versions[labelled],
                 history.is_fraud[labelled],
             ),
-            compare=champion.distances,
+            compare={number: one.distances for number, one in served.items()},
             thresholds=settings.drift,
             feature_version=FEATURE_VERSION,
             alert_budget=settings.alert_budget,

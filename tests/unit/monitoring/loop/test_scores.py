@@ -22,7 +22,7 @@ def day(number: int, precision: float, alarms: tuple[str, ...] = (), action: str
         {"decision_date": day_of(number), "model_version": 1, "action": action, "alarm": "none", "reason": "x"}
     )
     metrics = calm(number, volume_ratio=volume)
-    return Day(number, 1, precision, precision / 2, metrics, Seen(clear, clear, frozenset(alarms)), decision)
+    return Day(number, 1, precision, precision / 2, metrics, Seen(clear, clear, frozenset(alarms), 1), decision)
 
 
 def runs(
