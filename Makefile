@@ -9,7 +9,7 @@ WORLD ?= demo
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 LOCKS := requirements/local-py311.txt requirements/local-py312.txt
-STYLED := include docker dags plugins tests
+STYLED := include docker dags plugins tests benchmarks docs
 
 export PORT AWS_PORT PYTHON
 
@@ -57,6 +57,12 @@ lint: setup ## style and format
 types: setup ## static types of the library, strict
 	@$(BIN)/mypy
 
+bench: setup ## measure everything side by side and write docs/benchmarks.md
+	@for name in simulator features feature_sets models; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+screenshots: setup ## take the documentation's pictures from the running stack (needs Chromium)
+	@$(BIN)/python docs/screenshots.py
+
 lock: setup ## make the lock files anew from requirements/*.in
 	@for minor in 11 12; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.$$minor \
@@ -66,4 +72,4 @@ lock: setup ## make the lock files anew from requirements/*.in
 	@grep -o '^uv==[^ ]*' requirements/local-py312.txt | $(BIN)/uv pip compile --quiet --universal --generate-hashes \
 	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" --output-file requirements/uv.txt -
 
-.PHONY: help setup demo up down clean status logs doctor test slow lint types lock
+.PHONY: help setup demo up down clean status logs doctor test slow lint types bench screenshots lock
