@@ -356,6 +356,6 @@ DRAW_AGAIN = """async () => {
   await new Promise((done) => addEventListener("hashchange", done, { once: true }));
   location.hash = "#overview?from=2026-01-01&to=2028-12-30";
   const drawn = () => document.querySelectorAll(".chart canvas").length === 3;
-  await new Promise((done) => { const look = () => (drawn() ? done() : requestAnimationFrame(look)); setTimeout(look); });
+  while (!drawn()) await new Promise(requestAnimationFrame);
   return performance.now() - start;
 }"""

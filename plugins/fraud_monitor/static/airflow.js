@@ -30,7 +30,9 @@ export function link(path, text, { download, blank, label } = {}) {
 }
 
 export const runLink = (dagId, runId, text) =>
-  link(`../dags/${encodeURIComponent(dagId)}/runs/${encodeURIComponent(runId)}`, text ?? "Airflow run", { label: `Airflow run ${runId}` });
+  link(`../dags/${encodeURIComponent(dagId)}/runs/${encodeURIComponent(runId)}`, text ?? "Airflow run", {
+    label: `Airflow run ${runId}`,
+  });
 
 export const dagLink = (dagId, text) => link(`../dags/${encodeURIComponent(dagId)}`, text);
 
@@ -41,7 +43,9 @@ export async function dag(dagId) {
 }
 
 export async function runs(dagId, state) {
-  const response = await fetch(`../api/v2/dags/${dagId}/dagRuns?state=${state}&limit=5&order_by=-run_after`, { credentials: "same-origin" });
+  const response = await fetch(`../api/v2/dags/${dagId}/dagRuns?state=${state}&limit=5&order_by=-run_after`, {
+    credentials: "same-origin",
+  });
   return response.ok ? (await response.json()).dag_runs : [];
 }
 
@@ -53,7 +57,13 @@ export function followTheme(changed) {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const outer = frame?.document.documentElement;
   const apply = () => {
-    const theme = outer?.classList.contains("dark") ? "dark" : outer?.classList.contains("light") ? "light" : dark.matches ? "dark" : "light";
+    const theme = outer?.classList.contains("dark")
+      ? "dark"
+      : outer?.classList.contains("light")
+        ? "light"
+        : dark.matches
+          ? "dark"
+          : "light";
     if (root.style.colorScheme === theme) return;
     root.style.colorScheme = theme;
     changed();

@@ -26,7 +26,13 @@ function address() {
   const [view, day] = path.split("/");
   const asked = new URLSearchParams(query);
   const valid = (text) => (ISO_DAY.test(text ?? "") && !Number.isNaN(Date.parse(text)) ? text : null);
-  return { view: view in VIEWS ? view : "overview", day: valid(day), from: valid(asked.get("from")), to: valid(asked.get("to")), version: asked.get("version") };
+  return {
+    view: view in VIEWS ? view : "overview",
+    day: valid(day),
+    from: valid(asked.get("from")),
+    to: valid(asked.get("to")),
+    version: asked.get("version"),
+  };
 }
 
 function hashOf({ view, day, from, to, version }) {
@@ -34,7 +40,7 @@ function hashOf({ view, day, from, to, version }) {
   return `#${view}${day ? `/${day}` : ""}${query.size ? `?${query}` : ""}`;
 }
 
-export function go(changes) {
+function go(changes) {
   location.hash = hashOf({ ...address(), version: null, ...changes });
 }
 
@@ -52,8 +58,12 @@ async function draw() {
   const last = summary && lastDay(summary);
   const to = asked.to ?? last;
   const context = {
-    ...data, go, view: asked.view, version: asked.version,
-    day: asked.day ?? last, to,
+    ...data,
+    go,
+    view: asked.view,
+    version: asked.version,
+    day: asked.day ?? last,
+    to,
     from: asked.from ?? (summary && [addDays(to, 1 - DEFAULT_DAYS), summary.dates[0]].sort()[1]),
   };
   try {
@@ -65,13 +75,21 @@ async function draw() {
   main.setAttribute("aria-busy", "false");
 }
 
-const nothingYet = () => empty("No day has been closed yet",
-  "Run the DAG fraud_history once with its default parameters: it loads the past, trains the first champion, scores and reports. " +
-  "Then unpause fraud_daily; every day that it finishes appears here.");
+const nothingYet = () =>
+  empty(
+    "No day has been closed yet",
+    "Run the DAG fraud_history once with its default parameters: it loads the past, trains the first champion, scores and reports. " +
+      "Then unpause fraud_daily; every day that it finishes appears here.",
+  );
 
 function failed(error) {
-  if (error instanceof Missing) return empty("Not written yet", "The drift step of fraud_daily or fraud_history writes it when it closes the day.");
-  if (error instanceof Refused) return empty("Not for this user", `${error.message} It takes the right to read the runs of fraud_daily and fraud_training.`);
+  if (error instanceof Missing)
+    return empty("Not written yet", "The drift step of fraud_daily or fraud_history writes it when it closes the day.");
+  if (error instanceof Refused)
+    return empty(
+      "Not for this user",
+      `${error.message} It takes the right to read the runs of fraud_daily and fraud_training.`,
+    );
   return empty("This could not be read", error.message);
 }
 
@@ -81,7 +99,11 @@ function openRun() {
   const run = asked.get("run_id");
   if (!run || location.hash) return null;
   const { summary, models } = data;
-  const days = summary ? summary.dates.filter((_, position) => summary.run_id[position] === run && summary.dag_id[position] === asked.get("dag_id")) : [];
+  const days = summary
+    ? summary.dates.filter(
+        (_, position) => summary.run_id[position] === run && summary.dag_id[position] === asked.get("dag_id"),
+      )
+    : [];
   if (days.length === 1) return { view: "alerts", day: days[0] };
   if (days.length) return { view: "overview", from: days[0], to: days[days.length - 1] };
   const made = models?.models.find((model) => model.metadata.run === runFolder(run));
@@ -93,8 +115,12 @@ function openRun() {
 async function start() {
   try {
     const [summary, models, episodes] = await Promise.all([
-      load("data/summary").catch((error) => { if (error instanceof Missing) return null; throw error; }),
-      loadOr("data/models", null), loadOr("data/episodes", []),
+      load("data/summary").catch((error) => {
+        if (error instanceof Missing) return null;
+        throw error;
+      }),
+      loadOr("data/models", null),
+      loadOr("data/episodes", []),
     ]);
     data = { summary: summary?.dates.length ? summary : null, models, episodes, note: null };
     const opened = openRun();
@@ -124,9 +150,8 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 });
 followTheme(redrawAll);
 setInterval(async () => {
-  if (document.visibilityState === "visible" && await changed().catch(() => false)) start();
+  if (document.visibilityState === "visible" && (await changed().catch(() => false))) start();
 }, LOOK_AGAIN_MS);
 addEventListener("hashchange", draw);
 draw();
 start();
-

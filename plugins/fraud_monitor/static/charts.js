@@ -15,23 +15,59 @@ export function colour(name) {
   return found;
 }
 
-const faint = (resolved, share = 0.1) => `rgba(${resolved.match(/[\d.]+/g).slice(0, 3).join(", ")}, ${share})`;
+const faint = (resolved, share = 0.1) =>
+  `rgba(${resolved
+    .match(/[\d.]+/g)
+    .slice(0, 3)
+    .join(", ")}, ${share})`;
 
 // series: [{label, values, colour, dots, dash, fill, format}], bands: [{from, to, text, colour}] and flags: [{at, text, colour, kind}] by day's seconds.
-export function timeChart({ title, times, series, bands = [], flags = [], height = 220, range, onOpen, format = (value) => value.toFixed(3), axisFormat = (value) => value.toFixed(2), axisSize = 48 }) {
+export function timeChart({
+  title,
+  times,
+  series,
+  bands = [],
+  flags = [],
+  height = 220,
+  range,
+  onOpen,
+  format = (value) => value.toFixed(3),
+  axisFormat = (value) => value.toFixed(2),
+  axisSize = 48,
+}) {
   const readout = h("div", { class: "readout" }, "");
-  const legend = h("ul", { class: "legend" }, series.map((one) =>
-    h("li", {}, h("span", { class: `swatch ${one.dots ? "dots" : one.dash ? "dashed" : ""}`, style: { color: `var(--${one.colour})` } }), one.label)));
+  const legend = h(
+    "ul",
+    { class: "legend" },
+    series.map((one) =>
+      h(
+        "li",
+        {},
+        h("span", {
+          class: `swatch ${one.dots ? "dots" : one.dash ? "dashed" : ""}`,
+          style: { color: `var(--${one.colour})` },
+        }),
+        one.label,
+      ),
+    ),
+  );
   const box = h("div", {
-    class: "chart", tabindex: "0", role: "slider", "aria-label": `${title}: use the arrow keys to read it day by day`,
-    "aria-valuemin": "0", "aria-valuemax": String(Math.max(0, times.length - 1)), "aria-valuenow": "0", "aria-valuetext": "",
+    class: "chart",
+    tabindex: "0",
+    role: "slider",
+    "aria-label": `${title}: use the arrow keys to read it day by day`,
+    "aria-valuemin": "0",
+    "aria-valuemax": String(Math.max(0, times.length - 1)),
+    "aria-valuenow": "0",
+    "aria-valuetext": "",
   });
   const figure = h("figure", { class: "figure" }, h("figcaption", {}, h("h3", {}, title), legend, readout), box);
   let plot = null;
   let at = times.length - 1;
 
   const describe = (position) => {
-    const values = series.filter((one) => one.values[position] !== null && one.values[position] !== undefined)
+    const values = series
+      .filter((one) => one.values[position] !== null && one.values[position] !== undefined)
       .map((one) => `${one.label} ${(one.format ?? format)(one.values[position])}`);
     const happened = flags.filter((flag) => flag.at === times[position]).map((flag) => flag.text);
     return [longDay(isoDay(times[position])), ...values, ...happened].join(" · ");
@@ -45,29 +81,59 @@ export function timeChart({ title, times, series, bands = [], flags = [], height
     box.replaceChildren();
     const width = box.clientWidth;
     if (!width || !times.length) return;
-    const axis = { stroke: colour("muted"), grid: { stroke: colour("line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
-    plot = new window.uPlot({
-      width, height, legend: { show: false },
-      tzDate: (time) => window.uPlot.tzDate(new Date(time * 1000), "UTC"),
-      cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
-      scales: { x: { range: range ?? undefined }, y: { range: (self, low, high) => padded(low, high, bands.some((band) => band.text) ? 0.3 : 0.12) } },
-      axes: [
-        { ...axis, grid: { show: false }, size: 30, space: 70, values: (self, splits) => splits.map((time) => shortDay(isoDay(time))), incrs: [1, 2, 3, 7, 14, 28, 56, 91, 182, 364].map((days) => days * DAY) },
-        { ...axis, size: axisSize, values: (self, splits) => splits.map((value) => axisFormat(value)) },
-      ],
-      series: [{}, ...series.map((one) => ({
-        label: one.label, stroke: colour(one.colour), width: one.dots ? 1 : 2, dash: one.dash ? [6, 5] : undefined, spanGaps: !one.gaps,
-        points: { show: Boolean(one.dots), size: 4, fill: colour(one.colour), width: 0 },
-        paths: one.dots && !one.line ? () => null : one.stepped ? window.uPlot.paths.stepped({ align: 1 }) : undefined,
-        fill: one.fill ? faint(colour(one.colour)) : undefined,
-      }))],
-      hooks: {
-        drawClear: [(self) => drawBands(self, bands)],
-        draw: [(self) => drawFlags(self, flags)],
-        setCursor: [(self) => show(self.cursor.idx ?? null)],
+    const axis = {
+      stroke: colour("muted"),
+      grid: { stroke: colour("line"), width: 1 },
+      ticks: { show: false },
+      font: "12px system-ui, sans-serif",
+    };
+    plot = new window.uPlot(
+      {
+        width,
+        height,
+        legend: { show: false },
+        tzDate: (time) => window.uPlot.tzDate(new Date(time * 1000), "UTC"),
+        cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
+        scales: {
+          x: { range: range ?? undefined },
+          y: { range: (self, low, high) => padded(low, high, bands.some((band) => band.text) ? 0.3 : 0.12) },
+        },
+        axes: [
+          {
+            ...axis,
+            grid: { show: false },
+            size: 30,
+            space: 70,
+            values: (self, splits) => splits.map((time) => shortDay(isoDay(time))),
+            incrs: [1, 2, 3, 7, 14, 28, 56, 91, 182, 364].map((days) => days * DAY),
+          },
+          { ...axis, size: axisSize, values: (self, splits) => splits.map((value) => axisFormat(value)) },
+        ],
+        series: [
+          {},
+          ...series.map((one) => ({
+            label: one.label,
+            stroke: colour(one.colour),
+            width: one.dots ? 1 : 2,
+            dash: one.dash ? [6, 5] : undefined,
+            spanGaps: true,
+            points: { show: Boolean(one.dots), size: 4, fill: colour(one.colour), width: 0 },
+            paths:
+              one.dots && !one.line ? () => null : one.stepped ? window.uPlot.paths.stepped({ align: 1 }) : undefined,
+            fill: one.fill ? faint(colour(one.colour)) : undefined,
+          })),
+        ],
+        hooks: {
+          drawClear: [(self) => drawBands(self, bands)],
+          draw: [(self) => drawFlags(self, flags)],
+          setCursor: [(self) => show(self.cursor.idx ?? null)],
+        },
       },
-    }, [times, ...series.map((one) => one.values)], box);
-    if (onOpen) plot.over.addEventListener("click", () => plot.cursor.idx !== null && onOpen(isoDay(times[plot.cursor.idx])));
+      [times, ...series.map((one) => one.values)],
+      box,
+    );
+    if (onOpen)
+      plot.over.addEventListener("click", () => plot.cursor.idx !== null && onOpen(isoDay(times[plot.cursor.idx])));
   };
 
   const move = (to) => {

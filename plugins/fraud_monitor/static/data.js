@@ -35,10 +35,11 @@ export async function changed() {
   return !first;
 }
 
-export const loadOr = (path, otherwise) => load(path).catch((error) => {
-  if (error instanceof Missing || error instanceof Refused) return otherwise;
-  throw error;
-});
+export const loadOr = (path, otherwise) =>
+  load(path).catch((error) => {
+    if (error instanceof Missing || error instanceof Refused) return otherwise;
+    throw error;
+  });
 
 // Positions of the first and last day of a range in the summary's columns; the last is included.
 export function positions(summary, from, to) {

@@ -6,10 +6,13 @@ export function h(tag, attributes = {}, ...children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (name === "style") for (const [property, text] of Object.entries(value)) element.style.setProperty(property, text);
+    else if (name === "style")
+      for (const [property, text] of Object.entries(value)) element.style.setProperty(property, text);
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
@@ -31,18 +34,19 @@ export function pill(text, kind) {
   return h("span", { class: `pill ${kind}` }, text);
 }
 
-// A table whose columns say how they read, sort and align: {title, value(row), show(row), number}.
-export function table(columns, rows, { caption, sort, onSort } = {}) {
-  const head = columns.map((column, index) => {
-    const state = sort && sort.column === index ? (sort.down ? "descending" : "ascending") : null;
-    const label = onSort && column.value
-      ? h("button", { class: "sort", onclick: () => onSort(index) }, column.title,
-          h("span", { "aria-hidden": "true" }, state ? (sort.down ? " ↓" : " ↑") : ""))
-      : column.title;
-    return h("th", { scope: "col", class: column.number ? "number" : null, "aria-sort": state }, label);
-  });
-  const body = rows.map((row) => h("tr", {}, columns.map((column) =>
-    h("td", { class: column.number ? "number" : null, "data-title": column.title }, column.show(row)))));
-  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
-    h("table", {}, h("caption", { class: "unseen" }, caption), h("thead", {}, h("tr", {}, head)), h("tbody", {}, body)));
+// A table whose columns say how they read and align: {title, show(row), number}.
+export function table(columns, rows, caption) {
+  const head = columns.map((column) => h("th", { scope: "col", class: column.number ? "number" : null }, column.title));
+  const body = rows.map((row) =>
+    h(
+      "tr",
+      {},
+      columns.map((column) => h("td", { class: column.number ? "number" : null }, column.show(row))),
+    ),
+  );
+  return h(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+    h("table", {}, h("caption", { class: "unseen" }, caption), h("thead", {}, h("tr", {}, head)), h("tbody", {}, body)),
+  );
 }

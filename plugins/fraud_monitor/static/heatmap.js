@@ -10,13 +10,37 @@ const LEAST_COLUMN = 4;
 export function heatmap({ days, names, values, limitOf, onOpen }) {
   const canvas = h("canvas", { "aria-hidden": "true" });
   const readout = h("div", { class: "readout" });
-  const box = h("div", {
-    class: "heat", tabindex: "0", role: "slider", "aria-label": "Drift of every feature, day by day: arrow keys move, Enter opens the day's report",
-    "aria-valuemin": "0", "aria-valuemax": String(Math.max(0, days.length * names.length - 1)), "aria-valuenow": "0", "aria-valuetext": "",
-  }, canvas);
-  const labels = h("div", { class: "heat-labels", "aria-hidden": "true" }, names.map((name) => h("div", { title: feature(name) }, shortFeature(name))));
-  const axis = h("div", { class: "heat-axis", "aria-hidden": "true" }, ticks(days).map((day) => h("span", {}, shortDay(day))));
-  const figure = h("figure", { class: "figure" }, h("div", { class: "heat-frame" }, labels, h("div", { class: "heat-body" }, box, axis)), readout, key());
+  const box = h(
+    "div",
+    {
+      class: "heat",
+      tabindex: "0",
+      role: "slider",
+      "aria-label": "Drift of every feature, day by day: arrow keys move, Enter opens the day's report",
+      "aria-valuemin": "0",
+      "aria-valuemax": String(Math.max(0, days.length * names.length - 1)),
+      "aria-valuenow": "0",
+      "aria-valuetext": "",
+    },
+    canvas,
+  );
+  const labels = h(
+    "div",
+    { class: "heat-labels", "aria-hidden": "true" },
+    names.map((name) => h("div", { title: feature(name) }, shortFeature(name))),
+  );
+  const axis = h(
+    "div",
+    { class: "heat-axis", "aria-hidden": "true" },
+    ticks(days).map((day) => h("span", {}, shortDay(day))),
+  );
+  const figure = h(
+    "figure",
+    { class: "figure" },
+    h("div", { class: "heat-frame" }, labels, h("div", { class: "heat-body" }, box, axis)),
+    readout,
+    key(),
+  );
   let chosen = null;
   let bins = [];
 
@@ -26,7 +50,10 @@ export function heatmap({ days, names, values, limitOf, onOpen }) {
     const height = names.length * ROW;
     const ratio = window.devicePixelRatio || 1;
     const columns = Math.max(1, Math.min(days.length, Math.floor(width / LEAST_COLUMN)));
-    bins = Array.from({ length: columns }, (_, column) => [Math.floor(column * days.length / columns), Math.floor((column + 1) * days.length / columns)]);
+    bins = Array.from({ length: columns }, (_, column) => [
+      Math.floor((column * days.length) / columns),
+      Math.floor(((column + 1) * days.length) / columns),
+    ]);
     canvas.width = width * ratio;
     canvas.height = height * ratio;
     canvas.style.width = `${width}px`;
@@ -72,7 +99,7 @@ export function heatmap({ days, names, values, limitOf, onOpen }) {
   };
   const under = (event) => {
     const place = canvas.getBoundingClientRect();
-    const column = Math.floor((event.clientX - place.left) / place.width * bins.length);
+    const column = Math.floor(((event.clientX - place.left) / place.width) * bins.length);
     const row = Math.floor((event.clientY - place.top) / ROW);
     if (!bins[column] || row < 0 || row >= names.length) return null;
     const [from, to] = bins[column];
@@ -87,7 +114,14 @@ export function heatmap({ days, names, values, limitOf, onOpen }) {
   });
   box.addEventListener("focus", () => chosen || choose({ day: days.length - 1, row: 0 }));
   box.addEventListener("keydown", (event) => {
-    const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1], PageUp: [-7, 0], PageDown: [7, 0] };
+    const moves = {
+      ArrowLeft: [-1, 0],
+      ArrowRight: [1, 0],
+      ArrowUp: [0, -1],
+      ArrowDown: [0, 1],
+      PageUp: [-7, 0],
+      PageDown: [7, 0],
+    };
     const now = chosen ?? { day: days.length - 1, row: 0 };
     if (moves[event.key]) {
       event.preventDefault();
@@ -101,7 +135,9 @@ export function heatmap({ days, names, values, limitOf, onOpen }) {
   return keep(figure, box, draw);
 }
 
-const ticks = (days) => [...new Set([0, 0.25, 0.5, 0.75, 1].map((share) => days[Math.round(share * (days.length - 1))]))];
+const ticks = (days) => [
+  ...new Set([0, 0.25, 0.5, 0.75, 1].map((share) => days[Math.round(share * (days.length - 1))])),
+];
 
 const clamp = (value, size) => Math.max(0, Math.min(size - 1, value));
 
@@ -114,7 +150,13 @@ function level(value, limit) {
 
 function key() {
   const steps = ["below ¼", "½", "¾", "threshold", "1–2 ×", "2 × and more"];
-  return h("div", { class: "heat-key" }, h("span", {}, "of the threshold:"), steps.map((text, step) =>
-    h("span", {}, h("span", { class: "cell", style: { background: `var(--heat-${step})` } }), text)),
-  h("span", {}, h("span", { class: "cell", style: { background: "var(--heat-none)" } }), "not measured"));
+  return h(
+    "div",
+    { class: "heat-key" },
+    h("span", {}, "of the threshold:"),
+    steps.map((text, step) =>
+      h("span", {}, h("span", { class: "cell", style: { background: `var(--heat-${step})` } }), text),
+    ),
+    h("span", {}, h("span", { class: "cell", style: { background: "var(--heat-none)" } }), "not measured"),
+  );
 }

@@ -211,3 +211,10 @@ def test_plugin__imports_neither_fastapi_nor_boto3_of_its_own(tmp_path):
     seconds, modules = done.stdout.strip().splitlines()[-1].split(" ", 1)
     assert modules == "['fraud_monitor_plugin']"
     assert float(seconds) < 0.1
+
+
+def test_plugins_folder__airflow_loads_one_file_of_it():
+    from airflow._shared.module_loading import find_path_from_directory
+
+    files = [str(path) for path in find_path_from_directory(str(PLUGINS), ".airflowignore", "glob")]
+    assert [path.removeprefix(f"{PLUGINS}/") for path in files if path.endswith(".py")] == ["fraud_monitor_plugin.py"]

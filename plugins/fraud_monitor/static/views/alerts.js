@@ -12,24 +12,52 @@ const OUTCOMES = { fraud: ["fraud", "bad"], genuine: ["genuine", "good"], open: 
 export async function alertsView({ summary, day, go }) {
   const bar = (...more) => dayBar({ days: summary.dates, day, view: "alerts", go }, ...more);
   if (!summary.dates.includes(day)) {
-    return h("section", { class: "card" }, bar(), empty(`${format.longDay(day)} is not closed yet`, `Its alerts appear when fraud_daily has finished that day; the last closed day is ${format.longDay(lastDay(summary))}.`));
+    return h(
+      "section",
+      { class: "card" },
+      bar(),
+      empty(
+        `${format.longDay(day)} is not closed yet`,
+        `Its alerts appear when fraud_daily has finished that day; the last closed day is ${format.longDay(lastDay(summary))}.`,
+      ),
+    );
   }
   const [part, cards] = await Promise.all([load(`data/days/${day}`), loadOr(`data/cards/${day}`, null)]);
   const rows = part.alerts.map((alert) => {
     const outcome = cards?.outcomes[alert.rank];
-    return { ...alert, history: cards?.cards[alert.rank] ?? null, outcome: outcome ? (outcome[0] ? "fraud" : "genuine") : "open", cents: outcome ? outcome[1] : null };
+    return {
+      ...alert,
+      history: cards?.cards[alert.rank] ?? null,
+      outcome: outcome ? (outcome[0] ? "fraud" : "genuine") : "open",
+      cents: outcome ? outcome[1] : null,
+    };
   });
   const known = rows.filter((row) => row.outcome !== "open");
   const caught = known.filter((row) => row.outcome === "fraud");
   const found = known.length
     ? `${caught.length} of ${known.length} investigated cards were fraud, ${format.money(caught.reduce((sum, row) => sum + row.cents, 0))} in all`
     : "nothing known about them yet: investigators report on the next day";
-  return h("section", { class: "card" },
+  return h(
+    "section",
+    { class: "card" },
     h("h2", {}, `Alerts of ${format.longDay(day)}`),
-    bar(link(`alerts/${day}.csv`, "Download CSV", { download: true }), runLink(part.dag_id, part.run_id, "Airflow run"),
-      h("a", { href: `#report/${day}` }, "Drift report")),
-    h("p", { class: "quiet" }, `${format.plural(rows.length, "card")} of ${format.count(part.transactions)} transactions, scored by v${part.model_version}; ${found}.`),
-    rows.length ? alertTable(rows, day) : empty("No card was alerted", "Every card of the day was already known to be compromised, or nothing was scored."));
+    bar(
+      link(`alerts/${day}.csv`, "Download CSV", { download: true }),
+      runLink(part.dag_id, part.run_id, "Airflow run"),
+      h("a", { href: `#report/${day}` }, "Drift report"),
+    ),
+    h(
+      "p",
+      { class: "quiet" },
+      `${format.plural(rows.length, "card")} of ${format.count(part.transactions)} transactions, scored by v${part.model_version}; ${found}.`,
+    ),
+    rows.length
+      ? alertTable(rows, day)
+      : empty(
+          "No card was alerted",
+          "Every card of the day was already known to be compromised, or nothing was scored.",
+        ),
+  );
 }
 
 function alertTable(rows, day) {
@@ -38,12 +66,31 @@ function alertTable(rows, day) {
   const body = h("tbody");
   const count = h("span", { class: "quiet" });
   const keys = {
-    rank: (row) => row.rank, customer_id: (row) => row.customer_id, score: (row) => row.score,
-    reason: (row) => format.feature(row.reasons[0]?.feature ?? ""), outcome: (row) => `${row.outcome}${String(row.cents ?? 0).padStart(12, "0")}`,
+    rank: (row) => row.rank,
+    customer_id: (row) => row.customer_id,
+    score: (row) => row.score,
+    reason: (row) => format.feature(row.reasons[0]?.feature ?? ""),
+    outcome: (row) => `${row.outcome}${String(row.cents ?? 0).padStart(12, "0")}`,
   };
-  const headings = [["rank", "#", "number"], ["customer_id", "Card"], ["score", "Score"], ["reason", "Why"], ["outcome", "Outcome"]];
-  const heads = headings.map(([name, title, kind]) => h("th", { scope: "col", class: kind, "data-key": name },
-    h("button", { class: "sort", onclick: () => sortBy(name) }, title, h("span", { "aria-hidden": "true", class: "arrow" }))));
+  const headings = [
+    ["rank", "#", "number"],
+    ["customer_id", "Card"],
+    ["score", "Score"],
+    ["reason", "Why"],
+    ["outcome", "Outcome"],
+  ];
+  const heads = headings.map(([name, title, kind]) =>
+    h(
+      "th",
+      { scope: "col", class: kind, "data-key": name },
+      h(
+        "button",
+        { class: "sort", onclick: () => sortBy(name) },
+        title,
+        h("span", { "aria-hidden": "true", class: "arrow" }),
+      ),
+    ),
+  );
 
   function sortBy(name) {
     state.down = state.sort === name ? !state.down : false;
@@ -60,16 +107,21 @@ function alertTable(rows, day) {
       head.querySelector(".arrow").textContent = mine ? (state.down ? " ↓" : " ↑") : "";
     }
     const key = keys[state.sort];
-    const shown = rows.filter((row) => (!state.text || String(row.customer_id).includes(state.text))
-      && (!state.outcome || row.outcome === state.outcome)
-      && (!state.reason || row.reasons.some((reason) => reason.feature === state.reason)));
+    const shown = rows.filter(
+      (row) =>
+        (!state.text || String(row.customer_id).includes(state.text)) &&
+        (!state.outcome || row.outcome === state.outcome) &&
+        (!state.reason || row.reasons.some((reason) => reason.feature === state.reason)),
+    );
     shown.sort((one, other) => {
       const [a, b] = [key(one), key(other)];
       return (a < b ? -1 : a > b ? 1 : one.rank - other.rank) * (state.down ? -1 : 1);
     });
-    count.textContent = shown.length === rows.length ? `${rows.length} alerts` : `${shown.length} of ${rows.length} alerts`;
+    count.textContent =
+      shown.length === rows.length ? `${rows.length} alerts` : `${shown.length} of ${rows.length} alerts`;
     body.replaceChildren(...shown.flatMap((row) => lines(row)));
-    if (!shown.length) body.append(h("tr", {}, h("td", { colspan: "6" }, empty("No alert matches", "Loosen the filters above."))));
+    if (!shown.length)
+      body.append(h("tr", {}, h("td", { colspan: "6" }, empty("No alert matches", "Loosen the filters above."))));
   }
 
   function lines(row) {
@@ -79,36 +131,155 @@ function alertTable(rows, day) {
       fill();
       body.querySelector(`[data-rank="${row.rank}"]`)?.focus();
     };
-    const line = h("tr", { class: "row", onclick: (event) => event.target.closest("a, button") || toggle() },
+    const line = h(
+      "tr",
+      { class: "row", onclick: (event) => event.target.closest("a, button") || toggle() },
       h("td", { class: "number" }, row.rank),
       h("td", {}, h("strong", {}, row.customer_id)),
-      h("td", {}, row.score.toFixed(3), h("span", { class: "meter", "aria-hidden": "true" }, h("span", { style: { width: `${Math.round(row.score * 100)}%` } }))),
-      h("td", {}, h("ul", { class: "reasons" }, row.reasons.map((reason) => h("li", {}, pill(format.feature(reason.feature), ""))))),
+      h(
+        "td",
+        {},
+        row.score.toFixed(3),
+        h(
+          "span",
+          { class: "meter", "aria-hidden": "true" },
+          h("span", { style: { width: `${Math.round(row.score * 100)}%` } }),
+        ),
+      ),
+      h(
+        "td",
+        {},
+        h(
+          "ul",
+          { class: "reasons" },
+          row.reasons.map((reason) => h("li", {}, pill(format.feature(reason.feature), ""))),
+        ),
+      ),
       h("td", {}, pill(...OUTCOMES[row.outcome]), row.outcome === "fraud" ? ` ${format.exactMoney(row.cents)}` : ""),
-      h("td", {}, h("button", { class: "open-row", "data-rank": row.rank, "aria-expanded": String(opened), "aria-label": `Why card ${row.customer_id} was alerted`, onclick: toggle }, opened ? "▾" : "▸")));
+      h(
+        "td",
+        {},
+        h(
+          "button",
+          {
+            class: "open-row",
+            "data-rank": row.rank,
+            "aria-expanded": String(opened),
+            "aria-label": `Why card ${row.customer_id} was alerted`,
+            onclick: toggle,
+          },
+          opened ? "▾" : "▸",
+        ),
+      ),
+    );
     return opened ? [line, h("tr", { class: "detail" }, h("td", { colspan: "6" }, detail(row, day)))] : [line];
   }
 
   const option = (value, text) => h("option", { value }, text);
-  const filter = (name, options) => h("select", { name, onchange: (event) => { state[name] = event.target.value; fill(); } }, options);
+  const filter = (name, options) =>
+    h(
+      "select",
+      {
+        name,
+        onchange: (event) => {
+          state[name] = event.target.value;
+          fill();
+        },
+      },
+      options,
+    );
   fill();
-  return h("div", { class: "alerts" },
-    h("div", { class: "bar" },
-      h("label", {}, "Card", h("input", { type: "search", name: "card", size: "8", inputmode: "numeric", oninput: (event) => { state.text = event.target.value.trim(); fill(); } })),
-      h("label", {}, "Outcome", filter("outcome", [option("", "any"), ...Object.entries(OUTCOMES).map(([value, [text]]) => option(value, text))])),
-      h("label", {}, "Why", filter("reason", [option("", "any"), ...reasons.map((name) => option(name, format.feature(name)))])),
-      h("span", { class: "spread" }), count),
-    h("div", { class: "scroll" }, h("table", {}, h("caption", { class: "unseen" }, `Alerts of ${format.longDay(day)}`),
-      h("thead", {}, h("tr", {}, heads, h("td", {}, h("span", { class: "unseen" }, "Details")))), body)));
+  return h(
+    "div",
+    { class: "alerts" },
+    h(
+      "div",
+      { class: "bar" },
+      h(
+        "label",
+        {},
+        "Card",
+        h("input", {
+          type: "search",
+          name: "card",
+          size: "8",
+          inputmode: "numeric",
+          oninput: (event) => {
+            state.text = event.target.value.trim();
+            fill();
+          },
+        }),
+      ),
+      h(
+        "label",
+        {},
+        "Outcome",
+        filter("outcome", [
+          option("", "any"),
+          ...Object.entries(OUTCOMES).map(([value, [text]]) => option(value, text)),
+        ]),
+      ),
+      h(
+        "label",
+        {},
+        "Why",
+        filter("reason", [option("", "any"), ...reasons.map((name) => option(name, format.feature(name)))]),
+      ),
+      h("span", { class: "spread" }),
+      count,
+    ),
+    h(
+      "div",
+      { class: "scroll" },
+      h(
+        "table",
+        {},
+        h("caption", { class: "unseen" }, `Alerts of ${format.longDay(day)}`),
+        h("thead", {}, h("tr", {}, heads, h("td", {}, h("span", { class: "unseen" }, "Details")))),
+        body,
+      ),
+    ),
+  );
 }
 
 function detail(row, day) {
   const largest = Math.max(...row.reasons.map((reason) => Math.abs(reason.contribution)), 1e-9);
-  return h("div", { class: "two" },
-    h("div", {}, h("h3", {}, "What pushed the score up"), row.reasons.map((reason) => h("div", { class: "contribution" },
-      h("span", {}, format.feature(reason.feature)), h("strong", {}, Number(reason.value.toPrecision(4)).toLocaleString("en-GB")),
-      h("span", { class: "track", title: `contribution ${reason.contribution}` }, h("span", { style: { width: `${Math.max(0, reason.contribution) / largest * 100}%` } })))),
-    h("dl", { class: "facts" }, h("dt", {}, "Transaction"), h("dd", {}, row.transaction_id), h("dt", {}, "Model"), h("dd", {}, `v${row.model_version}`))),
-    h("div", {}, h("h3", {}, "The card's last 30 days"), row.history ? cardHistory(row.history, day)
-      : empty("No history yet", "The drift step adds the card's last 30 days when it closes the day.")));
+  return h(
+    "div",
+    { class: "two" },
+    h(
+      "div",
+      {},
+      h("h3", {}, "What pushed the score up"),
+      row.reasons.map((reason) =>
+        h(
+          "div",
+          { class: "contribution" },
+          h("span", {}, format.feature(reason.feature)),
+          h("strong", {}, Number(reason.value.toPrecision(4)).toLocaleString("en-GB")),
+          h(
+            "span",
+            { class: "track", title: `contribution ${reason.contribution}` },
+            h("span", { style: { width: `${(Math.max(0, reason.contribution) / largest) * 100}%` } }),
+          ),
+        ),
+      ),
+      h(
+        "dl",
+        { class: "facts" },
+        h("dt", {}, "Transaction"),
+        h("dd", {}, row.transaction_id),
+        h("dt", {}, "Model"),
+        h("dd", {}, `v${row.model_version}`),
+      ),
+    ),
+    h(
+      "div",
+      {},
+      h("h3", {}, "The card's last 30 days"),
+      row.history
+        ? cardHistory(row.history, day)
+        : empty("No history yet", "The drift step adds the card's last 30 days when it closes the day."),
+    ),
+  );
 }
