@@ -55,7 +55,7 @@ SCORED = [
     {"transaction_id": 4, "customer_id": 12, "score": 0.7, "model_version": 2},
     {"transaction_id": 5, "customer_id": 13, "score": 0.95, "model_version": 2},
 ]
-DECISION = {"signals": "tx_amount 0.12 over 0.10", "alarm": "labels"}
+DECISION = {"signals": "tx_amount 0.12 over 0.10; alert-rate ratio 2.7", "alarm": "labels"}
 
 
 def test_day__is_judged_by_the_truth_without_compromised_cards() -> None:
@@ -77,7 +77,7 @@ def test_table__says_each_day_and_its_alarm() -> None:
         table_of([day_of(DAY, SCORED, {2, 3, 5}, {10, 12}, {13}, DECISION), day_of(DAY, [], set(), set(), set(), None)])
     )
     text = console.file.getvalue()
-    assert "ALARM (labels): tx_amount 0.12 over 0.10" in text
+    assert "2, ALARM (labels)" in text
     assert "v2" in text
 
 

@@ -41,7 +41,7 @@ class Day:
     average_precision
         Of the scores against the truth, compromised cards left out as for the alerts; nan without a fraud.
     signals
-        What the drift report signalled.
+        How many metrics of the drift report crossed their thresholds.
     alarm
         ``none``, ``unlabelled`` or ``labels``.
     champion
@@ -54,7 +54,7 @@ class Day:
     alerts: int
     caught: int
     average_precision: float
-    signals: str
+    signals: int
     alarm: str
     champion: int
 
@@ -95,7 +95,7 @@ def day_of(
         alerts=len(alerted),
         caught=len(alerted & guilty),
         average_precision=float(average_precision_score(truth, scores)) if truth.any() else float("nan"),
-        signals=decision["signals"] if decision else "",
+        signals=len(list(filter(None, decision["signals"].split("; ")))) if decision else 0,
         alarm=decision["alarm"] if decision else "none",
         champion=max((int(row["model_version"]) for row in scored), default=0),
     )
@@ -168,12 +168,12 @@ def table_of(days: Iterable[Day]) -> Table:
     table = Table(title="What the days brought", title_justify="left", box=None, pad_edge=False)
     for heading in ("day", "transactions", "frauds", "alerts", "caught", "AP", "champion"):
         table.add_column(heading, justify="left" if heading == "day" else "right")
-    table.add_column("drift signals", overflow="fold")
+    table.add_column("drift signals")
     for day in days:
-        alarm = "" if day.alarm == "none" else f"ALARM ({day.alarm}): "
+        alarm = "" if day.alarm == "none" else f", ALARM ({day.alarm})"
         table.add_row(
             str(day.day), f"{day.transactions:,}", str(day.frauds), str(day.alerts), str(day.caught),
-            f"{day.average_precision:.3f}", f"v{day.champion}", f"{alarm}{day.signals or '–'}",
+            f"{day.average_precision:.3f}", f"v{day.champion}", f"{day.signals}{alarm}",
         )  # fmt: skip
     return table
 
@@ -200,15 +200,10 @@ def episode_sentences(truth: dict[str, Any]) -> list[str]:
 def _print_verdicts(console: Console, warehouse: Warehouse, first: date) -> None:
     console.print("\n[bold]Challengers[/]", highlight=False)
     verdicts = warehouse.rows(
-        "SELECT as_of, kind, candidate, model_version, promoted, average_precision, reason FROM fraud.verdicts "  # noqa: S608
+        "SELECT as_of, model_version, reason FROM fraud.verdicts "  # noqa: S608
         f"WHERE as_of >= '{first}' ORDER BY as_of, model_version"
     )
     for row in verdicts:
-        outcome = "promoted" if row["promoted"] else "refused"
-        console.print(
-            f"  {row['as_of']}  v{row['model_version']} ({row['candidate']}, {row['kind']}) {outcome}: {row['reason']}",
-            highlight=False,
-            markup=False,
-        )
+        console.print(f"  {row['as_of']}  v{row['model_version']}: {row['reason']}", highlight=False, markup=False)
     if not verdicts:
         console.print("  none was trained: no alarm asked for one", highlight=False)
