@@ -52,10 +52,8 @@ def main() -> None:
     )
     options = parser.parse_args()
     where = machine()
-    body = [f"{where}.", "", *engines(options.skip_handbook), "", *daily()]
-    if options.large:
-        body += ["", *streamed(options.large)]
-    text = "\n".join(body)
+    large = ["", *streamed(options.large)] if options.large else []  # first: the others' memory is not its own
+    text = "\n".join([f"{where}.", "", *engines(options.skip_handbook), "", *daily(), *large])
     print(text)
     write_section("Features", text)
 
