@@ -162,11 +162,14 @@ class FraudDay:
 def commit_frauds(world: World, residents: Population, state: Conditions, day: int, drawn: Drawn) -> FraudDay:
     """Let every scenario that is awake act on a day, in the world's order; inflate the amounts."""
     if not state.frauds_inflate:
-        drawn.cents = np.rint(drawn.cents * state.amount_factor)
+        drawn.cents *= state.amount_factor
+        np.rint(drawn.cents, out=drawn.cents)
     victims = FraudDay(world, residents, day, drawn)
     for scenario in state.scenarios:
         scenario.apply(victims)
-    victims.cents = np.rint(victims.cents * state.amount_factor) if state.frauds_inflate else np.rint(victims.cents)
+    if state.frauds_inflate:
+        victims.cents *= state.amount_factor
+    np.rint(victims.cents, out=victims.cents)
     return victims
 
 

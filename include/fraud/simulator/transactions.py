@@ -39,7 +39,10 @@ class Drawn:
 
 def draw_times(spending: Spending, size: int, draw: np.random.Generator) -> NDArray[np.float64]:
     """Draw seconds since midnight from the handbook's normal distribution; some lie outside the day."""
-    return draw.standard_normal(size) * spending.time_deviation_seconds + spending.time_mean_seconds
+    times = draw.standard_normal(size)
+    times *= spending.time_deviation_seconds
+    times += spending.time_mean_seconds
+    return times
 
 
 def genuine_transactions(world: World, residents: Population, state: Conditions, day: int) -> Drawn:
@@ -75,9 +78,12 @@ def _block(world: World, residents: Population, state: Conditions, day: int, blo
 
     draw = purpose("amount")
     mean = customers.mean_amount[customer]
-    amounts = draw.standard_normal(len(customer)) * customers.std_amount[customer] + mean
+    amounts = draw.standard_normal(len(customer))
+    amounts *= customers.std_amount[customer]
+    amounts += mean
     negative = (amounts < 0).nonzero()[0]
     amounts[negative] = draw.random(len(negative)) * 2 * mean[negative]
 
     terminal = residents.draw_terminals(customer, purpose("terminal"))
-    return Drawn(customer, terminal, seconds, np.rint(amounts * 100))
+    amounts *= 100
+    return Drawn(customer, terminal, seconds, np.rint(amounts, out=amounts))

@@ -9,7 +9,7 @@ import pytest
 from fraud.errors import ConfigurationError
 from fraud.simulator import frauds
 from fraud.simulator import simulate as exported
-from fraud.simulator.ordering import stable_order
+from fraud.simulator.ordering import sort_pairs, stable_order
 from fraud.simulator.population import population
 from fraud.simulator.simulation import DAY_IDS, DayResult, simulate
 from fraud.simulator.streams import stream
@@ -167,3 +167,14 @@ def test_stable_order__is_numpys() -> None:
     column = np.random.default_rng(0).integers(0, 20, 1000)
     assert np.array_equal(stable_order(column), np.argsort(column, kind="stable"))
     assert stable_order(column[:0]).tolist() == []
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 100_000])
+@pytest.mark.parametrize("keys", [3, 5000, 2**62])
+def test_sort_pairs__is_a_sort_by_key_then_value(rows: int, keys: int) -> None:
+    draw = np.random.default_rng(rows)
+    key, value = draw.integers(0, keys, rows), draw.integers(0, 1000, rows)
+    order = np.lexsort((value, key))
+    found = sort_pairs(key, value)
+    assert np.array_equal(found[0], key[order])
+    assert np.array_equal(found[1], value[order])
