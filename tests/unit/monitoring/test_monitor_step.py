@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -200,6 +201,20 @@ def test_labels__none_unloaded_is_none_known(paths: JobPaths) -> None:
     assert metrics.performance == {}
     assert "0 of 3 days were scored and have labels" in metrics.no_evidence["labels short"]
     assert not (paths.output("reports") / f"date={END}/report.html").exists()
+
+
+def test_labels__of_unscored_transactions_are_left_out_and_counted(paths: JobPaths) -> None:
+    path = paths.base / "processing/input/labelled/000.parquet"
+    table = pq.read_table(path, partitioning=None)
+    stray = pa.array(np.arange(table.num_rows) % 140 == 3)
+    for name in ("score", "model_version"):
+        column = pc.if_else(stray, pa.scalar(None, table[name].type), table[name])
+        table = table.set_column(table.column_names.index(name), name, column)
+    write_parquet(table, path)
+    monitor.run(paths, END, END, html="none")
+    metrics = metrics_of(paths, END)
+    assert metrics.unknown_labels == 1
+    assert metrics.performance["long"].transactions == 139
 
 
 def test_labels__of_another_report_day_are_not_seen(paths: JobPaths) -> None:
