@@ -81,8 +81,8 @@ def build(storage: Storage | None = None) -> FastAPI:
     @app.get("/")
     def page() -> HTMLResponse:
         text = (STATIC / "index.html").read_text("utf-8")
-        # All modules at once: found one by one they would cost a round trip a level.
-        modules = (name for name in _files() if name.endswith(".js") and not name.startswith("vendor/"))
+        # What every view needs, at once: modules found one by one would cost a round trip a level.
+        modules = (name for name in _files() if name.endswith(".js") and "/" not in name)
         preloads = "\n".join(f'<link rel="modulepreload" href="{{static}}/{name}">' for name in modules)
         return HTMLResponse(text.replace("{modules}", preloads).replace("{static}", f"static/{_digest()}"))
 

@@ -5,13 +5,15 @@ import { redrawAll } from "./charts.js";
 import { changed, lastDay, load, loadOr, Missing, Refused } from "./data.js";
 import { empty } from "./dom.js";
 import { addDays } from "./format.js";
-import { alertsView } from "./views/alerts.js";
-import { modelsView } from "./views/models.js";
-import { moneyView } from "./views/money.js";
-import { overview } from "./views/overview.js";
-import { reportView } from "./views/report.js";
 
-const VIEWS = { overview, alerts: alertsView, models: modelsView, money: moneyView, report: reportView };
+// Each view is loaded when it is first looked at.
+const VIEWS = {
+  overview: async (context) => (await import("./views/overview.js")).overview(context),
+  alerts: async (context) => (await import("./views/alerts.js")).alertsView(context),
+  models: async (context) => (await import("./views/models.js")).modelsView(context),
+  money: async (context) => (await import("./views/money.js")).moneyView(context),
+  report: async (context) => (await import("./views/report.js")).reportView(context),
+};
 const TITLES = { overview: "Overview", alerts: "Alerts", models: "Models", money: "Money", report: "Drift report" };
 const DEFAULT_DAYS = 90;
 const LOOK_AGAIN_MS = 60000;

@@ -4,7 +4,7 @@ import { link, runLink } from "../airflow.js";
 import { lastDay, load, loadOr } from "../data.js";
 import { announce, empty, h, pill } from "../dom.js";
 import * as format from "../format.js";
-import { cardHistory } from "../history.js";
+import { cardHistory } from "./history.js";
 import { dayBar } from "../range.js";
 
 const OUTCOMES = { fraud: ["fraud", "bad"], genuine: ["genuine", "good"], open: ["not known yet", ""] };

@@ -1,7 +1,7 @@
 // A card's last 30 days: every transaction by day and amount, with what is known about it.
 
-import { h } from "./dom.js";
-import { addDays, exactMoney, plural, shortDay } from "./format.js";
+import { h } from "../dom.js";
+import { addDays, exactMoney, plural, shortDay } from "../format.js";
 
 const DAYS = 30;
 const [WIDTH, HEIGHT, LEFT, TOP, BOTTOM] = [640, 190, 46, 10, 24];
