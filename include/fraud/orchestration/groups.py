@@ -38,6 +38,11 @@ def _attempt() -> int:
     return int(get_current_context()["ti"].try_number)
 
 
+def _run() -> dict[str, str]:
+    context = get_current_context()
+    return {"dag_id": context["dag"].dag_id, "run_id": context["run_id"]}
+
+
 class Groups:
     """Builds the task groups of one deployment inside the DAG that is being defined."""
 
@@ -180,7 +185,8 @@ class Groups:
         @fail_fast
         def register_best(request: dict[str, Any]) -> list[str]:
             client, _ = packages_of(settings)
-            decided = training.register_best(settings, objects, client, request["training"])
+            decided = training.register_best(settings, objects, client, request["training"], **_run())
+            page.publish_models(objects, packages_of(settings)[1])
             return training.load_verdict(settings, objects, request["training"], decided)
 
         @task_group(group_id="train")
@@ -225,10 +231,8 @@ class Groups:
         @task(trigger_rule="none_failed")
         @fail_fast
         def close_days(request: dict[str, Any]) -> None:
-            context = get_current_context()
-            names = {"dag_id": context["dag"].dag_id, "run_id": context["run_id"]}
             decisions = {str(day): objects.read_json(layout.decision(day)) for day in step_days(request, "drift")}
-            page.publish(settings, objects, packages_of(settings)[1], request, decisions, **names)
+            page.publish(settings, objects, packages_of(settings)[1], request, decisions, **_run())
             drift.close_days(settings, objects, request)
 
         @task_group(group_id="drift")

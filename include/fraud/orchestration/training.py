@@ -110,8 +110,12 @@ def plan_evaluation(
     )
 
 
-def register_best(settings: Settings, objects: Objects, client: Any, training: Training) -> dict[str, Any]:
+def register_best(
+    settings: Settings, objects: Objects, client: Any, training: Training, *, dag_id: str, run_id: str
+) -> dict[str, Any]:
     """Register the best candidate as the verdict says: approved, or rejected and kept for the record.
+
+    The Airflow run, by ``dag_id`` and ``run_id``, is kept for links from the monitor page.
 
     Returns
     -------
@@ -155,6 +159,8 @@ def register_best(settings: Settings, objects: Objects, client: Any, training: T
     decided = {
         **evaluation,
         "run": training["run"],
+        "dag_id": dag_id,
+        "run_id": run_id,
         "kind": training["kind"],
         "as_of": training["as_of"],
         "champion_version": request["champion_version"],
