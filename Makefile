@@ -63,6 +63,9 @@ bench: setup ## measure everything side by side and write docs/benchmarks.md
 screenshots: setup ## take the documentation's pictures from the running stack (needs Chromium)
 	@$(BIN)/python docs/screenshots.py
 
+bench: setup ## measure speed and memory, write docs/benchmarks.md; BENCHMARKS="features dags" chooses
+	@for name in $(BENCHMARKS); do echo "== $$name" && $(BIN)/python -m benchmarks.$$name || exit 1; done
+
 lock: setup ## make the lock files anew from requirements/*.in
 	@for minor in 11 12; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.$$minor \

@@ -9,6 +9,7 @@ module           purpose
 ``ports``        which ports, whether they are free, who has them
 ``control``      up, down, status
 ``airflow_api``  Airflow's REST API, as far as it is needed here
+``scheduler``    Airflow's scheduler, started so that tasks start fast
 ``demo``         the demo from start to finish
 ``watching``     what runs now, as lines and a progress bar
 ``closing``      the demo's closing table, from the warehouse and the truth

@@ -33,12 +33,13 @@ from local_aws.stack.processes import Component, Records, start, stop
 
 __all__ = ["ComponentStatus", "Stack", "deployment_ending_yesterday", "last_lines"]
 
+AIRFLOW = str(Path(sys.executable).with_name("airflow"))
 AIRFLOW_COMPONENTS = {
-    "api-server": ["api-server"],
+    "api-server": [AIRFLOW, "api-server"],
     # Logs are files that the API server reads itself: no log servers, which would listen on every address.
-    "scheduler": ["scheduler", "--skip-serve-logs"],
-    "dag-processor": ["dag-processor"],
-    "triggerer": ["triggerer", "--skip-serve-logs"],
+    "scheduler": [sys.executable, "-m", "local_aws.stack.scheduler", "--skip-serve-logs"],
+    "dag-processor": [AIRFLOW, "dag-processor"],
+    "triggerer": [AIRFLOW, "triggerer", "--skip-serve-logs"],
 }
 START_SECONDS = 240
 GRACE_SECONDS = 20
@@ -152,8 +153,8 @@ class Stack:
             self._await_aws(components[0], ports)
             environment |= self._provision(settings, ports)
             self._say("starting Airflow")
-            for name, arguments in AIRFLOW_COMPONENTS.items():
-                run(name, [_airflow(), *arguments], environment)
+            for name, command in AIRFLOW_COMPONENTS.items():
+                run(name, command, environment)
             self._await_health(components, ports)
         except BaseException:
             self._stop(components)
@@ -168,7 +169,7 @@ class Stack:
         log = self._log("migrate")
         with log.open("wb") as output:
             done = subprocess.run(
-                [_airflow(), "db", "migrate"], env=environment, stdout=output, stderr=subprocess.STDOUT, check=False
+                [AIRFLOW, "db", "migrate"], env=environment, stdout=output, stderr=subprocess.STDOUT, check=False
             )
         if done.returncode:
             raise FraudError(
@@ -293,10 +294,6 @@ def _check_disk(folder: Path) -> None:
             f"{folder} has {free / 2**30:.1f} GB free, the stack needs {FREE_DISK_BYTES / 2**30:.0f}; "
             "make room, or set FRAUD_LOCAL_HOME to a folder on another disk"
         )
-
-
-def _airflow() -> str:
-    return str(Path(sys.executable).with_name("airflow"))
 
 
 def _memory(process: psutil.Process | None) -> int:

@@ -113,7 +113,11 @@ def airflow_environment(
             "enable_health_check": False,
         },
         "triggerer": {"triggerer_health_check_threshold": 60},
-        "workers": {"execution_api_timeout": 30},
+        "workers": {
+            "execution_api_timeout": 30,
+            # A task's end that its supervisor has just missed is noticed after this many seconds (Airflow 3.2.1).
+            "min_heartbeat_interval": 1,
+        },
         "logging": {"colored_console_log": False, "base_log_folder": home.airflow / "logs"},
         "usage_data_collection": {"enabled": False},
     }
