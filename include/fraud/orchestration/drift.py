@@ -52,7 +52,15 @@ def plan_report(
     pooled = [day for day in before if objects.exists(layout.manifest("scoring", day))]
     scored = [*read_days(objects, "scoring", pooled, "the drift report"), *scored]
     features = read_days(objects, "features", [*pooled, *days], "the drift report")
-    versions = sorted({int(manifest.content["model_version"]) for manifest in scored})
+    # Labels come late: those of this range are also about champions that scored days well before it.
+    labelled = manifests.days_between(
+        days[0] - timedelta(days=settings.label_delay_days + settings.drift.ap_long_days), days[0] - timedelta(days=1)
+    )
+    earlier = _read_range(objects, partial(layout.manifest, "scoring"), labelled[0], labelled[-1])
+    versions = sorted(
+        {int(manifest.content["model_version"]) for manifest in scored}
+        | {int(content["model_version"]) for content in earlier.values()}
+    )
     if len(versions) > _MAX_REFERENCES:
         raise MissingInputError(
             f"{len(versions)} champions scored {days[0]} to {days[-1]}, a report takes {_MAX_REFERENCES}; "
@@ -69,6 +77,7 @@ def plan_report(
             "drift": settings.drift.model_dump(),
             "alert_budget": settings.alert_budget,
             "feature_version": settings.feature_version,
+            "holdout_percent": settings.training.holdout_percent,
             "label_delay_days": settings.label_delay_days,
         },
     )
