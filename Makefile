@@ -57,9 +57,6 @@ lint: setup ## style and format
 types: setup ## static types of the library, strict
 	@$(BIN)/mypy
 
-bench: setup ## measure everything side by side and write docs/benchmarks.md
-	@for name in simulator features feature_sets models dags; do $(BIN)/python -m benchmarks.$$name || exit 1; done
-
 screenshots: setup ## take the documentation's pictures from the running stack (needs Chromium)
 	@$(BIN)/python docs/screenshots.py
 

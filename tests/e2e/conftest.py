@@ -56,6 +56,16 @@ class Demo:
     def body(self, key: str) -> bytes:
         return self.client("s3").get_object(Bucket=self.settings.bucket, Key=key)["Body"].read()
 
+    def execute(self, sql: str) -> None:
+        """Run a statement that has no rows to return."""
+        redshift = self.client("redshift-data")
+        statement = redshift.execute_statement(WorkgroupName="fraud", Database="fraud", Sql=sql)["Id"]
+        until = time.monotonic() + 30
+        while (state := redshift.describe_statement(Id=statement))["Status"] not in ("FINISHED", "FAILED", "ABORTED"):
+            assert time.monotonic() < until, state
+            time.sleep(0.05)
+        assert state["Status"] == "FINISHED", state
+
     def finish(self, dag_id: str, run_id: str, seconds: int = 240) -> str:
         """Wait for a run's end and return its state."""
         until = time.monotonic() + seconds

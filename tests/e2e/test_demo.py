@@ -50,7 +50,7 @@ def state_of(demo) -> dict[str, str]:
 def test_demo__ends_with_a_line_a_day_and_says_how_to_log_in(demo) -> None:
     for day in demo.days:
         assert str(day) in demo.output
-    assert "challenger" in demo.output
+    assert "Challengers" in demo.output
     assert stat.S_IMODE(os.stat(demo.home / "passwords.json").st_mode) == 0o600
     assert set(json.loads((demo.home / "passwords.json").read_text())) == set(USERS)
     assert sorted(USERS.values()) == ["admin", "viewer"]
@@ -115,9 +115,7 @@ def test_known_labels__a_planted_label_of_the_future_changes_nothing(demo) -> No
     victim = before[0]
     planted = f"{victim['transaction_id']}, '{day}', {not victim['is_fraud']}"
     try:
-        demo.warehouse.rows(
-            f"INSERT INTO fraud.label_deliveries VALUES ({planted}, '{as_of} 00:00:01', 'investigation')"
-        )
+        demo.execute(f"INSERT INTO fraud.label_deliveries VALUES ({planted}, '{as_of} 00:00:01', 'investigation')")
         assert demo.warehouse.rows(f"SELECT * FROM ({cut}) c ORDER BY transaction_id") == before
         later = warehouse.query("known_labels", as_of=as_of + timedelta(days=1), start=day, end=day)
         after = demo.warehouse.rows(
@@ -125,7 +123,7 @@ def test_known_labels__a_planted_label_of_the_future_changes_nothing(demo) -> No
         )
         assert after == [{"is_fraud": not victim["is_fraud"]}]
     finally:
-        demo.warehouse.rows(f"DELETE FROM fraud.label_deliveries WHERE known_at = '{as_of} 00:00:01'")
+        demo.execute(f"DELETE FROM fraud.label_deliveries WHERE known_at = '{as_of} 00:00:01'")
 
 
 def test_alerts__are_the_hundred_highest_cards_that_are_not_compromised(demo) -> None:
