@@ -105,5 +105,5 @@ def main() -> None:
         print(f"fraud-local: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print("\nfraud-local: interrupted; the same command goes on from here, `make down` stops what runs", file=sys.stderr)
+        print("\nfraud-local: interrupted; the same command goes on, `make down` stops what runs", file=sys.stderr)
         sys.exit(130)
