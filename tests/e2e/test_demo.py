@@ -42,8 +42,11 @@ def state_of(demo) -> dict[str, str]:
     """Digests of every manifest and of every table's rows."""
     state = {key: hashlib.sha256(demo.body(key)).hexdigest() for key in demo.keys("manifests/")}
     for table, order in TABLES.items():
-        rows = demo.warehouse.rows(f"SELECT * FROM fraud.{table} ORDER BY {order}")
-        state[table] = hashlib.sha256(json.dumps(rows, default=str).encode()).hexdigest()
+        prefix = f"state/{table}/"
+        uri = demo.settings.layout.uri(prefix)
+        demo.execute(warehouse.unload(f"SELECT * FROM fraud.{table} ORDER BY {order}", uri, "parquet"))
+        bodies = b"".join(demo.body(key) for key in demo.keys(prefix))
+        state[table] = hashlib.sha256(bodies).hexdigest()
     return state
 
 
