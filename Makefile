@@ -10,6 +10,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 LOCKS := requirements/local-py311.txt requirements/local-py312.txt
 STYLED := include docker dags plugins tests benchmarks docs
+BENCHMARKS ?= simulator features feature_sets models dags
 
 export PORT AWS_PORT PYTHON
 

@@ -119,6 +119,14 @@ def test_help__answers_without_loading_airflow_or_pandas() -> None:
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
 
 
+def test_makefile__reads_without_a_warning_and_every_benchmark_exists() -> None:
+    make = subprocess.run(["make", "-C", str(ROOT), "-n", "bench"], capture_output=True, text=True, check=True)
+    assert make.stderr == ""
+    names = re.search(r"for name in ([a-z_ ]+);", make.stdout)
+    assert names
+    assert [name for name in names[1].split() if not (ROOT / "benchmarks" / f"{name}.py").exists()] == []
+
+
 def test_operations_page__says_what_every_command_does() -> None:
     page = (ROOT / "docs" / "operations.md").read_text()
     commands = [command.name or command.callback.__name__ for command in app.registered_commands]
