@@ -1,6 +1,7 @@
-import os
+import uuid
 from datetime import date
 
+import boto3
 import pytest
 from moto import mock_aws
 
@@ -14,7 +15,8 @@ FIRST_DAY = date(2026, 3, 1)
 
 @pytest.fixture
 def settings() -> Settings:
-    return Settings(bucket="orchestration", prefix="unit", world="tiny", first_day=FIRST_DAY)
+    """A deployment in a bucket of its own."""
+    return Settings(bucket=f"bucket-{uuid.uuid4()}", prefix="unit", world="tiny", first_day=FIRST_DAY)
 
 
 @pytest.fixture
@@ -22,20 +24,20 @@ def world(settings):
     return anchor(load_world("tiny"), settings.first_day)
 
 
-@pytest.fixture
-def objects(settings, monkeypatch):
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", os.environ.get("AWS_DEFAULT_REGION", "us-east-1"))
-    with mock_aws():
-        import boto3
+@pytest.fixture(scope="module")
+def s3():
+    """An S3 client of moto's, for a file of tests: starting moto costs more than a test does."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        patch.delenv("AWS_ENDPOINT_URL", raising=False)
+        yield boto3.client("s3", region_name="us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing")
 
-        client = boto3.client("s3")
-        client.create_bucket(Bucket=settings.bucket)
-        found = Objects(settings.layout)
-        found.__dict__["client"] = client
-        yield found
+
+@pytest.fixture
+def objects(settings, s3):
+    s3.create_bucket(Bucket=settings.bucket)
+    found = Objects(settings.layout)
+    found.__dict__["client"] = s3
+    return found
 
 
 @pytest.fixture

@@ -79,6 +79,7 @@ def test_trainer__learns_only_from_labels_known_before_the_day_and_never_from_he
     assert np.array_equal(*models)
 
 
+@pytest.mark.slow
 def test_policies__never_keeps_and_weekly_always_replaces(loop: Loop) -> None:
     assert {day.version for day in loop.run("never").days} == {1}
     weekly = loop.run("weekly")
@@ -86,6 +87,7 @@ def test_policies__never_keeps_and_weekly_always_replaces(loop: Loop) -> None:
     assert [day.version for day in weekly.days] == [1] * 7 + [2] * 7 + [3] * 3
 
 
+@pytest.mark.slow
 def test_closed_loop__decides_every_day_and_is_the_same_again(loop: Loop, history: History) -> None:
     run = loop.run("closed")
     assert [day.day for day in run.days] == list(range(FIRST, LAST + 1))
