@@ -98,7 +98,7 @@ class Settings(_Block):
 
     role_arn: str = Field("", description="execution role of the SageMaker jobs")
     image: str = Field("fraud:latest", description="URI of the project's own image")
-    xgboost_image: str = Field("sagemaker-xgboost:1.7-1", description="URI of AWS's built-in XGBoost")
+    xgboost_image: str = Field("sagemaker-xgboost:3.0-5", description="URI of AWS's built-in XGBoost")
     processing_instance: str = "ml.m5.xlarge"
     training_instance: str = "ml.m5.xlarge"
     transform_instance: str = "ml.m5.xlarge"

@@ -90,6 +90,10 @@ def plan_evaluation(
         "rule": settings.promotion.model_dump(),
         "alert_budget": settings.alert_budget,
         "holdout_percent": settings.training.holdout_percent,
+        "label_delay_days": settings.label_delay_days,
+        "compromised_days": settings.compromised_days,
+        "investigation_cost": settings.investigation_cost,
+        "seed": settings.training.seed,
         "champion_version": champion.version if champion else None,
         "days": [training["start"], training["end"]],
     }
