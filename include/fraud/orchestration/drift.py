@@ -84,7 +84,7 @@ def plan_report(
     return jobs.processing_job(
         settings,
         jobs.job_name(settings, f"drift-{days[-1]}", request["run"], attempt),
-        ["monitor", "--start", str(days[0]), "--end", str(days[-1]), "--html", "last"],
+        ["monitor", "--start", str(days[0]), "--end", str(days[-1]), "--html", "all"],
         [
             jobs.Input("request", uri(f"staging/{request['run']}/monitor/")),
             *(

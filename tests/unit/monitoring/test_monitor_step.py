@@ -112,14 +112,16 @@ def test_step__writes_every_day_and_the_page_of_the_last(paths: JobPaths) -> Non
 
 
 def test_step__writes_the_same_bytes_again_and_alone(paths: JobPaths, tmp_path: Path) -> None:
-    monitor.run(paths, START, END)
+    monitor.run(paths, START, END, html="all")
     first = contents(paths)
-    monitor.run(paths, START, END)
+    monitor.run(paths, START, END, html="all")
     assert contents(paths) == first
     (tmp_path / "processing/output").rename(tmp_path / "range")
-    monitor.run(paths, END, END)
+    for day in (END - timedelta(days=1), END):
+        monitor.run(paths, day, day, html="all")
     alone = contents(paths)
     assert alone == {name: first[name] for name in alone}
+    assert sum(name.endswith("report.html") for name in alone) == 2
 
 
 def test_page__needs_nothing_from_outside_and_says_what_was_seen(paths: JobPaths) -> None:
