@@ -231,6 +231,7 @@ class Groups:
         @task(trigger_rule="none_failed")
         @fail_fast
         def close_days(request: dict[str, Any]) -> None:
+            _asked(request, "drift")
             decisions = {str(day): objects.read_json(layout.decision(day)) for day in step_days(request, "drift")}
             page.publish(settings, objects, packages_of(settings)[1], request, decisions, **_run())
             drift.close_days(settings, objects, request)
