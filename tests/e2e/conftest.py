@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +17,7 @@ from typing import Any
 import boto3
 import pytest
 
+from airflow_site import free_port
 from fraud.settings import Settings
 from local_aws.stack.airflow_api import AirflowApi
 from local_aws.stack.environment import REGION
@@ -30,7 +31,7 @@ SETTINGS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Demo:
     """A finished demo whose stack still runs."""
 
@@ -45,6 +46,7 @@ class Demo:
     def days(self) -> list[date]:
         return [self.settings.first_day + timedelta(days=offset) for offset in range(DAYS)]
 
+    @functools.cache  # noqa: B019 (one demo a session; making a client costs more than most calls)
     def client(self, service: str) -> Any:
         session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION)
         return session.client(service, endpoint_url=self.endpoint)
@@ -75,12 +77,6 @@ class Demo:
                 return state
             time.sleep(1)
         raise TimeoutError(f"{dag_id} {run_id} did not end within {seconds} s")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="session")

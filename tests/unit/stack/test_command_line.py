@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from airflow_site import free_port
 from fraud.errors import ConfigurationError, ConflictError
 from local_aws.cli import app, main
 from local_aws.stack.processes import marked
@@ -33,9 +34,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     """Runs ``fraud-local`` in this process, as its console script does."""
 
     def run(home: Path, *arguments: str, **variables: str) -> Done:
-        for name in ("PORT", "AWS_PORT"):
-            monkeypatch.delenv(name, raising=False)
-        for name, value in {"FRAUD_LOCAL_HOME": str(home), **variables}.items():
+        ports = {"PORT": str(free_port()), "AWS_PORT": str(free_port())}
+        for name, value in {"FRAUD_LOCAL_HOME": str(home), **ports, **variables}.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(sys, "argv", ["fraud-local", *arguments])
         code: Any = 0
