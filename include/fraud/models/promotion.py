@@ -22,6 +22,8 @@ Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
+_BLOCK = 50  # samples of a bootstrap at a time: their weights of every customer are in memory
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -90,11 +92,11 @@ def paired_bootstrap(
     rankings = Ranking(is_fraud, champion), Ranking(is_fraud, challenger)
     generator = np.random.default_rng(seed)
     gains = np.empty(samples)
-    for sample in range(samples):
-        drawn = generator.integers(len(customers), size=len(customers))
-        weight = np.bincount(drawn, minlength=len(customers)).astype(np.float64)[index]
-        before, after = (ranking.average_precision(weight) for ranking in rankings)
-        gains[sample] = after - before
+    for first in range(0, samples, _BLOCK):
+        drawn = [generator.integers(len(customers), size=len(customers)) for _ in gains[first : first + _BLOCK]]
+        weights = np.stack([np.bincount(one, minlength=len(customers)) for one in drawn]).astype(np.float64)
+        before, after = (ranking.resampled_average_precision(index, weights) for ranking in rankings)
+        gains[first : first + _BLOCK] = after - before
     return gains
 
 

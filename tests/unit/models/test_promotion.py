@@ -73,7 +73,7 @@ def drawn(seed, rows=1500, customers=120):
 def test_paired_bootstrap__equals_drawing_the_customers_rows():
     _, customer, is_fraud, truth = drawn(1, rows=300, customers=20)
     champion, challenger = np.round(truth, 1), truth
-    gains = paired_bootstrap(is_fraud, champion, challenger, customer, samples=20, seed=9)
+    gains = paired_bootstrap(is_fraud, champion, challenger, customer, samples=60, seed=9)
     rng = np.random.default_rng(9)
     for gain in gains:
         rows = np.concatenate([np.flatnonzero(customer == card) for card in rng.integers(20, size=20)])
