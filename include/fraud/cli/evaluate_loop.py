@@ -22,19 +22,27 @@ def evaluate_loop(
     seeds: Annotated[str, typer.Option(help="First and last seed, both included: 9001:9010.")] = "9001:9010",
     quick: Annotated[bool, typer.Option("--quick", help="One seed, for continuous integration.")] = False,
     processes: Annotated[int, typer.Option(min=1, max=64, help="Worlds at a time, one core each.")] = 2,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run of the same settings.")] = False,
+    document: Annotated[
+        Path | None, typer.Option(help="Page whose tables are replaced.", exists=True, dir_okay=False)
+    ] = None,
 ) -> None:
     """Play kinds of drift over simulated months and report delays, false alarms, and what retraining brought back.
 
     Thresholds, promotion rule and training defaults are the deployment's (FRAUD_DRIFT, FRAUD_PROMOTION, …).
     """
+    from fraud.containers.summary import write_text
     from fraud.monitoring.loop.evaluate import evaluate
     from fraud.monitoring.loop.kinds import DEFAULT_KINDS, KINDS
-    from fraud.monitoring.loop.table import markdown
+    from fraud.monitoring.loop.table import markdown, replace_block
 
     chosen = tuple(KINDS) if kinds == "all" else tuple(filter(None, kinds.split(","))) or DEFAULT_KINDS
     wanted = _parse_seeds(_QUICK_SEEDS if quick else seeds)
-    result = evaluate(chosen, wanted, out, Settings.from_environment(), processes=processes, progress=print)
+    settings = Settings.from_environment()
+    result = evaluate(chosen, wanted, out, settings, processes=processes, progress=print, resume=resume)
     print(markdown(result))
+    if document:
+        write_text(document, replace_block(document.read_text(encoding="utf-8"), markdown(result)))
 
 
 def _parse_seeds(text: str) -> range:

@@ -55,6 +55,19 @@ def test_wasserstein__is_the_cost_of_moving_one_sample_onto_the_other() -> None:
     assert wasserstein(reference, current) == pytest.approx(moved / np.std(reference))
 
 
+def test_wasserstein__is_the_area_between_the_distribution_functions_ties_and_far_values_included() -> None:
+    draw = np.random.default_rng(8)
+    for _ in range(200):
+        sizes = draw.integers(1, 40, 2)
+        reference, current = (
+            draw.choice([1.0, 1e6]) * draw.integers(-1, 5, size) + draw.random(size).round(1) for size in sizes
+        )
+        points = np.unique(np.concatenate((reference, current)))
+        shares = [np.mean(values[:, None] <= points[:-1], axis=0) for values in (reference, current)]
+        area = np.sum(np.abs(shares[0] - shares[1]) * np.diff(points))
+        assert wasserstein(reference, current) == pytest.approx(area / max(np.std(reference), 0.001), rel=1e-9)
+
+
 def test_wasserstein__of_a_shift_is_the_shift_in_deviations() -> None:
     values = np.arange(100.0)
     assert wasserstein(values, values + 7) == pytest.approx(7 / np.std(values))

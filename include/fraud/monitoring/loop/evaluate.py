@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 from fraud.containers.summary import write_text
 from fraud.monitoring.loop.history import live
 from fraud.monitoring.loop.kinds import DRIFTED_DAYS, FIRST_SCORED, KINDS, episode_start, kind, world_of
-from fraud.monitoring.loop.loop import Loop, Policy
+from fraud.monitoring.loop.loop import JUDGED_DAYS, Loop, Policy
 from fraud.monitoring.loop.plots import plot_world
 from fraud.monitoring.loop.scores import WorldScore, score_world, summarise
 from fraud.settings import Settings
@@ -24,9 +25,12 @@ POLICIES: tuple[Policy, ...] = ("closed", "never", "weekly")
 
 
 class _Task(NamedTuple):
+    """A world to live through, where its result is kept, and its plot's file, if it has one."""
+
     kind: str
     seed: int
     settings: Settings
+    result: Path
     plot: Path | None
 
 
@@ -38,8 +42,11 @@ def evaluate(
     *,
     processes: int,
     progress: Callable[[str], None],
+    resume: bool = False,
 ) -> dict[str, Any]:
     """Run every kind under every seed; write ``evaluation.json`` and a plot of each kind's first seed.
+
+    A finished world's result is kept in ``worlds`` until all are finished, so that a run that was stopped can go on.
 
     Parameters
     ----------
@@ -53,6 +60,8 @@ def evaluate(
         Worlds lived through at a time, each on one core.
     progress
         Called with a line for every finished world.
+    resume
+        Keep the worlds that a stopped run with the same settings finished. The code should be the same too.
 
     Returns
     -------
@@ -61,22 +70,25 @@ def evaluate(
     """
     for name in kinds:
         kind(name)
+    kept = out / "worlds"
+    if not resume:
+        shutil.rmtree(kept, ignore_errors=True)
     tasks = [
-        _Task(name, seed, settings, out / f"{name}.svg" if seed == seeds[0] else None)
+        _Task(
+            name, seed, settings, kept / f"{name}-{seed}.json", out / f"loop-{name}.png" if seed == seeds[0] else None
+        )
         for name in kinds
         for seed in seeds
     ]
     scores: dict[str, list[WorldScore]] = {name: [] for name in kinds}
     # Not forked: a forked child of a process that runs OpenMP threads may hang.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        began = time.monotonic()
-        for number, (task, score) in enumerate(zip(tasks, pool.map(_on_one_core, tasks), strict=True), start=1):
+        for number, (task, (score, said)) in enumerate(zip(tasks, pool.map(_on_one_core, tasks), strict=True), start=1):
             scores[task.kind].append(score)
-            progress(f"{number}/{len(tasks)} {task.kind} {task.seed}: {time.monotonic() - began:.0f} s")
+            progress(f"{number}/{len(tasks)} {task.kind} {task.seed}: {said}")
     content = {
         "seeds": [seeds[0], seeds[-1]],
-        "settings": {name: getattr(settings, name).model_dump() for name in ("drift", "promotion", "training")},
-        "drift_retrain": settings.drift_retrain,
+        **_conditions(settings),
         "kinds": {
             name: {
                 "nature": KINDS[name].nature,
@@ -87,8 +99,11 @@ def evaluate(
             for name, found in scores.items()
         },
     }
-    write_text(out / "evaluation.json", json.dumps(content, indent=1, sort_keys=True) + "\n")
-    return content
+    text = _json(content)
+    write_text(out / "evaluation.json", text)
+    shutil.rmtree(kept)
+    written: dict[str, Any] = json.loads(text)
+    return written
 
 
 def score_one(name: str, seed: int, settings: Settings, plot: Path | None, **changes: Any) -> WorldScore:
@@ -107,7 +122,8 @@ def score_one(name: str, seed: int, settings: Settings, plot: Path | None, **cha
     """
     drift, start = kind(name), episode_start(seed)
     days = start + DRIFTED_DAYS
-    loop = Loop(live(world_of(drift, seed).changed(**changes), days), settings, FIRST_SCORED, days - 1)
+    world = world_of(drift, seed).changed(**changes)
+    loop = Loop(live(world, days + JUDGED_DAYS), settings, FIRST_SCORED, days - 1)
     runs = {policy: loop.run(policy) for policy in POLICIES}
     score = score_world(drift, seed, start, runs, settings.drift)
     if plot is not None:
@@ -115,11 +131,32 @@ def score_one(name: str, seed: int, settings: Settings, plot: Path | None, **cha
     return score
 
 
-def _on_one_core(task: _Task) -> WorldScore:
+def _conditions(settings: Settings) -> dict[str, Any]:
+    """Return the settings that a score depends on."""
+    names = {"drift", "drift_retrain", "promotion", "training", "alert_budget", "compromised_days"}
+    return {"settings": settings.model_dump(mode="json", include=names)}
+
+
+def _json(content: dict[str, Any]) -> str:
+    """Return the text of a result: figures of five digits say all there is."""
+    exact = json.loads(json.dumps(content), parse_float=lambda text: round(float(text), 5))
+    return json.dumps(exact, indent=1, sort_keys=True) + "\n"
+
+
+def _on_one_core(task: _Task) -> tuple[WorldScore, str]:
+    """Score a world, or take what was kept of it; return the score, and a word on what it cost."""
+    conditions = _conditions(task.settings)
+    if task.result.exists():
+        content = json.loads(task.result.read_text(encoding="utf-8"))
+        if {"settings": content["settings"]} == conditions:
+            return WorldScore(**content["score"]), "kept"
     import numba  # noqa: PLC0415
     import xgboost  # noqa: F401, PLC0415  (loaded before its threads are limited)
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415
 
     numba.set_num_threads(1)
+    began = time.process_time()
     with threadpool_limits(1):
-        return score_one(task.kind, task.seed, task.settings, task.plot)
+        score = score_one(task.kind, task.seed, task.settings, task.plot)
+    write_text(task.result, json.dumps({**conditions, "score": score.to_json()}))
+    return score, f"{time.process_time() - began:.0f} processor seconds"

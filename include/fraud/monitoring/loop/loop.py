@@ -18,13 +18,14 @@ from fraud.monitoring.observation import DayMetrics
 from fraud.monitoring.performance import Labelled
 from fraud.settings import Settings
 
-__all__ = ["Day", "Loop", "Policy", "Run", "Training"]
+__all__ = ["JUDGED_DAYS", "Day", "Loop", "Policy", "Run", "Training"]
 
 Policy = Literal["closed", "never", "weekly"]
 """``closed``: decide daily, train weekly and on alarms, promote by the rule. ``never``: keep the first champion.
 ``weekly``: train weekly and promote whatever comes."""
 
-_PRESENT_DAYS = 14  # over which a promoted challenger is held against the champion that it replaced
+JUDGED_DAYS = 14
+"""Days over which a promoted challenger is held against the champion that it replaced, by the truth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Loop:
     Parameters
     ----------
     history
-        The world, lived through.
+        The world, lived through to :data:`JUDGED_DAYS` after the last day.
     settings
         The deployment's: thresholds, promotion rule, training defaults.
     first, last
@@ -185,9 +186,9 @@ class Loop:
         if gated:
             verdict = self._trainer.compare(as_of, kind, champion.model)
             promoted, reason = verdict.promote, verdict.reason
-        rows = self._history.rows(as_of, min(as_of + _PRESENT_DAYS - 1, self._last))
+        rows = self._history.rows(as_of, as_of + JUDGED_DAYS - 1)
         gain = 0.0
-        if promoted and rows.stop > rows.start:
+        if promoted:
             truth, features = self._history.is_fraud[rows], self._history.features[rows]
             new, old = (one.model.predict_proba(features) for one in (challenger, champion))
             gain = average_precision(truth, new) - average_precision(truth, old)

@@ -21,7 +21,7 @@ _SMOOTH_DAYS = 5
 
 
 def plot_world(title: str, start: int | None, runs: Mapping[Policy, Run], path: Path) -> None:
-    """Write a plot of one world's runs, as SVG of the same bytes for the same runs.
+    """Write a plot of one world's runs, as PNG of the same bytes for the same runs.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def plot_world(title: str, start: int | None, runs: Mapping[Policy, Run], path: 
     import matplotlib as mpl  # noqa: PLC0415  (the job image has none; only the scorer draws)
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    with mpl.rc_context({"svg.hashsalt": "fraud", "font.size": 9}):
+    with mpl.rc_context({"font.size": 9}):
         figure = Figure(figsize=(9, 3.6), layout="constrained")
         axes = figure.subplots()
         for policy, colour in _COLOURS.items():
@@ -60,7 +60,9 @@ def plot_world(title: str, start: int | None, runs: Mapping[Policy, Run], path: 
         axes.set_ylim(0, 1)
         axes.legend(ncols=2, fontsize=7, loc="upper left")
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, format="svg", metadata={"Date": None})
+        scratch = path.with_name(f".{path.name}")
+        figure.savefig(scratch, format="png", dpi=100, metadata={"Software": None})
+        scratch.replace(path)
 
 
 def _smooth(days: Sequence[Day]) -> list[float]:

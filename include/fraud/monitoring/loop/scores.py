@@ -45,14 +45,15 @@ class WorldScore:
     average_precision, card_precision
         Over the drifted days by policy, and before them (``calm``).
     recovered
-        Share of the average precision lost that the closed loop has brought back, over 14 days from
-        :data:`REPAIRED_BY` on; None where little was lost.
+        Share of the average precision lost that a policy has brought back, over 14 days from :data:`REPAIRED_BY` on:
+        of the closed loop, and of weekly training without a gate, which shows what there was to be had. None where
+        little was lost.
     days_to_recover
         Drifted days until a week's mean lies within a tenth of the loss of the calm level; None for never.
     tried, promoted
-        Challengers of the closed loop, by what triggered them.
+        Challengers of the closed loop from the drift's first day on, by what triggered them.
     worse
-        Promoted ones that did worse than the champion they replaced, on the 14 days that followed.
+        Challengers promoted on any day that did worse than the champion they replaced, on the 14 days that followed.
     """
 
     seed: int
@@ -63,14 +64,14 @@ class WorldScore:
     escalated: int | None
     average_precision: dict[str, float]
     card_precision: dict[str, float]
-    recovered: float | None
+    recovered: dict[str, float] | None
     days_to_recover: int | None
     tried: dict[str, int]
     promoted: dict[str, int]
     worse: int
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
+        """Return plain values, from which the score can be made again."""
         return asdict(self)
 
 
@@ -96,6 +97,7 @@ def score_world(
     drifted = [day for day in closed.days if day.day >= start]
     before = mean(day.average_precision for day in runs["never"].days if day.day < start)
     kinds = ("scheduled", "alarm")
+    trainings = [training for training in closed.trainings if not drifts or training.as_of > start]
     return WorldScore(
         seed=seed,
         start=start if drifts else None,
@@ -107,8 +109,8 @@ def score_world(
         card_precision=_means(runs, start, lambda day: day.card_precision),
         recovered=_recovered(runs, start, before) if drifts else None,
         days_to_recover=_days_to_recover(runs, start, before) if drifts else None,
-        tried={one: sum(training.kind == one for training in closed.trainings) for one in kinds},
-        promoted={one: sum(t.promoted and t.kind == one for t in closed.trainings) for one in kinds},
+        tried={one: sum(training.kind == one for training in trainings) for one in kinds},
+        promoted={one: sum(t.promoted and t.kind == one for t in trainings) for one in kinds},
         worse=sum(training.promoted and training.gain < 0 for training in closed.trainings),
     )
 
@@ -116,37 +118,38 @@ def score_world(
 def summarise(scores: Sequence[WorldScore]) -> dict[str, Any]:
     """Return what a kind's worlds say together."""
     calm_days = sum(score.calm_days for score in scores)
-    noticed = {
-        name: _delays([score.noticed.get(name) for score in scores]) for name in ("labels", "unlabelled", "volume")
-    }
+    alarms = ("labels", "unlabelled")
+    noticed = {name: _delays([score.noticed.get(name) for score in scores]) for name in (*alarms, "volume")}
     precision = [score.average_precision for score in scores]
     cards = [score.card_precision for score in scores]
     recovered = [score.recovered for score in scores if score.recovered is not None]
+    ratios = [one["closed"] / one["weekly"] for one in precision]
     return {
         "worlds": len(scores),
+        "calm_days": calm_days,
         "false_alarms_per_90_days": {
-            alarm: 90 * sum(score.false_alarms[alarm] for score in scores) / calm_days
-            for alarm in ("labels", "unlabelled")
+            alarm: 90 * sum(score.false_alarms[alarm] for score in scores) / calm_days for alarm in alarms
         },
         "noticed": noticed if scores[0].start is not None else {},
         "missed": sum(
-            score.start is not None and all(score.noticed[alarm] is None for alarm in ("labels", "unlabelled"))
-            for score in scores
+            score.start is not None and all(score.noticed[alarm] is None for alarm in alarms) for score in scores
         ),
         "escalated": _delays([score.escalated for score in scores]),
         "average_precision": {policy: mean(one[policy] for one in precision) for policy in precision[0]},
         "card_precision": {policy: mean(one[policy] for one in cards) for policy in cards[0]},
-        "closed_over_weekly": {
-            "mean": mean(one["closed"] / one["weekly"] for one in precision),
-            "least": min(one["closed"] / one["weekly"] for one in precision),
-        },
-        "recovered": {"median": median(recovered), "least": min(recovered)} if recovered else None,
+        "closed_over_weekly": {"mean": mean(ratios), "least": min(ratios)},
+        "recovered": {policy: _spread([one[policy] for one in recovered]) for policy in recovered[0]}
+        if recovered
+        else None,
         "days_to_recover": _delays([score.days_to_recover for score in scores]),
-        "tried_per_world": mean(sum(score.tried.values()) for score in scores),
-        "promoted_per_world": mean(sum(score.promoted.values()) for score in scores),
-        "promoted_by_alarm": sum(score.promoted["alarm"] for score in scores),
+        "tried": {one: mean(score.tried[one] for score in scores) for one in scores[0].tried},
+        "promoted": {one: mean(score.promoted[one] for score in scores) for one in scores[0].promoted},
         "promoted_worse": sum(score.worse for score in scores),
     }
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    return {"median": median(values), "least": min(values)}
 
 
 def _means(runs: Mapping[Policy, Run], start: int, value: Callable[[Day], float]) -> dict[str, float]:
@@ -183,12 +186,12 @@ def _window(run: Run, first: int, days: int) -> float:
     return mean(day.average_precision for day in run.days if first <= day.day < first + days)
 
 
-def _recovered(runs: Mapping[Policy, Run], start: int, before: float) -> float | None:
-    first = start + REPAIRED_BY
-    never = _window(runs["never"], first, _RECOVERY_DAYS)
-    if before - never < _LEAST_LOSS:
+def _recovered(runs: Mapping[Policy, Run], start: int, before: float) -> dict[str, float] | None:
+    level = {policy: _window(run, start + REPAIRED_BY, _RECOVERY_DAYS) for policy, run in runs.items()}
+    lost = before - level["never"]
+    if lost < _LEAST_LOSS:
         return None
-    return (_window(runs["closed"], first, _RECOVERY_DAYS) - never) / (before - never)
+    return {policy: (level[policy] - level["never"]) / lost for policy in ("closed", "weekly")}
 
 
 def _days_to_recover(runs: Mapping[Policy, Run], start: int, before: float) -> int | None:

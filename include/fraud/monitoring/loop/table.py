@@ -1,45 +1,100 @@
-"""The closed loop's results as a Markdown table, one row a kind of drift."""
+"""The closed loop's results as Markdown: what was noticed and repaired, a row a kind of drift, and the bounds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["markdown"]
+from fraud.errors import DataError
+from fraud.monitoring.loop.bounds import bounds
 
-_HEAD = (
-    "kind", "worlds", "false alarms / 90 d (labels, unlabelled)",
-    "noticed (labels, unlabelled, volume): median / p90 d",
-    "missed", "escalated: median d", "AP calm → never / weekly / closed", "CP@100 never / weekly / closed",
-    "closed / weekly", "recovered by day 24: median (least)", "recovery: median d", "tried / promoted (worse)",
+__all__ = ["markdown", "replace_block"]
+
+_BEGIN, _END = "<!-- evaluate-loop: begin -->", "<!-- evaluate-loop: end -->"
+
+_NOTICED = (
+    "kind", "worlds, calm days", "false alarms in 90 days: labels, unlabelled", "noticed by labels, days",
+    "unlabelled, days", "volume notice, days", "missed", "escalated, days",
 )  # fmt: skip
+_REPAIRED = (
+    "kind", "AP calm → never / weekly / closed", "closed over weekly (least)",
+    "loss back after day 24: closed (least), weekly", "recovery, days",
+    "CP@100 calm → never / weekly / closed", "tried: weekly, alarm", "promoted: weekly, alarm", "worse",
+)  # fmt: skip
+
+Summary = Mapping[str, Any]
 
 
 def markdown(result: Mapping[str, Any]) -> str:
-    """Return the table of an ``evaluation.json``."""
-    rows = [_HEAD, ("---",) * len(_HEAD), *(_row(name, one["summary"]) for name, one in result["kinds"].items())]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    """Return the tables of an ``evaluation.json``; days are medians, with the 90th percentile behind the stroke."""
+    kinds = {name: one["summary"] for name, one in result["kinds"].items()}
+    tables = [
+        _table(_NOTICED, (_noticed(name, summary) for name, summary in kinds.items())),
+        _table(_REPAIRED, (_repaired(name, summary) for name, summary in kinds.items())),
+        _table(
+            ("bound", "asked", "measured", "holds"),
+            ((one.what, one.asked, one.measured, "yes" if one.holds else "**no**") for one in bounds(result)),
+        ),
+    ]
+    first, last = result["seeds"]
+    return f"Seeds {first} to {last}.\n\n" + "\n\n".join(tables)
 
 
-def _row(name: str, summary: Mapping[str, Any]) -> tuple[str, ...]:
+def replace_block(page: str, text: str) -> str:
+    """Return a page with the text between its two markers replaced.
+
+    Raises
+    ------
+    DataError
+        When the page lacks a marker.
+    """
+    before, begin, rest = page.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not begin or not end:
+        raise DataError(f"the page has no place for the tables; add the lines {_BEGIN} and {_END}")
+    return f"{before}{begin}\n\n{text}\n\n{end}{after}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ("---",) * len(head), *rows))
+
+
+def _noticed(name: str, summary: Summary) -> tuple[str, ...]:
     false, noticed = summary["false_alarms_per_90_days"], summary["noticed"]
-    precision, cards = summary["average_precision"], summary["card_precision"]
-    recovered = summary["recovered"]
     return (
         name,
-        str(summary["worlds"]),
+        f"{summary['worlds']}, {summary['calm_days']}",
         f"{false['labels']:.2f}, {false['unlabelled']:.2f}",
-        ", ".join(f"{_days(one['median'])} / {_days(one['p90'])}" for one in noticed.values()) or "–",
+        *(_days(noticed[alarm]) if noticed else "–" for alarm in ("labels", "unlabelled", "volume")),
         str(summary["missed"]) if noticed else "–",
-        _days(summary["escalated"]["median"]),
-        f"{precision['calm']:.3f} → {precision['never']:.3f} / {precision['weekly']:.3f} / {precision['closed']:.3f}",
-        f"{cards['never']:.3f} / {cards['weekly']:.3f} / {cards['closed']:.3f}",
-        f"{summary['closed_over_weekly']['mean']:.3f}",
-        f"{recovered['median']:.2f} ({recovered['least']:.2f})" if recovered else "–",
-        _days(summary["days_to_recover"]["median"]),
-        f"{summary['tried_per_world']:.1f} / {summary['promoted_per_world']:.1f} ({summary['promoted_worse']})",
+        _days(summary["escalated"]),
     )
 
 
-def _days(value: float | None) -> str:
-    return "–" if value is None else f"{value:g}"
+def _repaired(name: str, summary: Summary) -> tuple[str, ...]:
+    ratio, recovered = summary["closed_over_weekly"], summary["recovered"]
+    tried, promoted = summary["tried"], summary["promoted"]
+    back = "–"
+    if recovered:
+        closed, weekly = recovered["closed"], recovered["weekly"]
+        back = f"{closed['median']:.2f} ({closed['least']:.2f}), {weekly['median']:.2f}"
+    return (
+        name,
+        _policies(summary["average_precision"]),
+        f"{ratio['mean']:.3f} ({ratio['least']:.3f})",
+        back,
+        _days(summary["days_to_recover"]) if recovered else "–",
+        _policies(summary["card_precision"]),
+        f"{tried['scheduled']:.1f}, {tried['alarm']:.1f}",
+        f"{promoted['scheduled']:.1f}, {promoted['alarm']:.1f}",
+        str(summary["promoted_worse"]),
+    )
+
+
+def _policies(level: Mapping[str, float]) -> str:
+    return f"{level['calm']:.3f} → {level['never']:.3f} / {level['weekly']:.3f} / {level['closed']:.3f}"
+
+
+def _days(delays: Mapping[str, float | None]) -> str:
+    """Return median and 90th percentile; a stroke for what never came."""
+    return " / ".join("–" if delays[one] is None else f"{delays[one]:g}" for one in ("median", "p90"))

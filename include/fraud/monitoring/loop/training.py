@@ -20,9 +20,6 @@ from fraud.settings import Settings
 
 __all__ = ["Challenger", "Trainer", "held_out"]
 
-CANDIDATE = "xgboost"
-"""The candidate that the loop trains; a real run trains three and takes the best."""
-
 
 class Challenger(NamedTuple):
     """A trained model with what its days would be compared with."""
@@ -33,10 +30,14 @@ class Challenger(NamedTuple):
 
 
 class Trainer:
-    """Trains as of a day, once, however often it is asked."""
+    """Trains as of a day, once, however often it is asked.
+
+    Of the deployment's candidates it trains the first alone; a real run trains them all and takes the best.
+    """
 
     def __init__(self, history: History, settings: Settings) -> None:
         self._history, self._settings = history, settings
+        self._candidate = settings.training.candidates[0]
         self._held_out = held_out(history.customer, settings.training.holdout_percent)
         self._trained: dict[int, Challenger] = {}
 
@@ -57,7 +58,7 @@ class Trainer:
         rows = self._window(as_of, hold_out=True)
         features = self._history.features[rows]
         scores = {
-            CANDIDATE: self.challenger(as_of).model.predict_proba(features),
+            self._candidate: self.challenger(as_of).model.predict_proba(features),
             CHAMPION: champion.predict_proba(features),
         }
         result = evaluate(self._request(as_of, kind), self._holdout(as_of, rows), scores)["verdict"]
@@ -67,7 +68,7 @@ class Trainer:
         history = self._history
         rows = self._window(as_of, hold_out=False)
         model = fit(
-            CANDIDATE,
+            self._candidate,
             history.features[rows],
             history.is_fraud[rows],
             feature_names=NAMES,
@@ -108,7 +109,7 @@ class Trainer:
             feature_version=FEATURE_VERSION,
             as_of=history.date(as_of),
             days=(history.date(first), history.date(last)),
-            candidates=(CANDIDATE,),
+            candidates=(self._candidate,),
             champion_version=1,
             rule=settings.promotion,
             alert_budget=settings.alert_budget,

@@ -1,12 +1,17 @@
 """Scores of the closed loop, on runs written by hand."""
 
+import json
+from dataclasses import replace
+
 import pytest
 
+from fraud.errors import DataError
 from fraud.monitoring.decision import Decision, Seen
+from fraud.monitoring.loop.bounds import Bound, bounds
 from fraud.monitoring.loop.kinds import FIRST_SCORED, KINDS, episode_start
 from fraud.monitoring.loop.loop import Day, Run, Training
 from fraud.monitoring.loop.scores import WorldScore, score_world, summarise
-from fraud.monitoring.loop.table import markdown
+from fraud.monitoring.loop.table import markdown, replace_block
 from fraud.monitoring.signals import Evidence
 from fraud.settings import DriftThresholds
 from unit.monitoring.days import calm, day_of
@@ -75,10 +80,10 @@ def test_false_alarms__are_the_alarms_that_begin_on_calm_days() -> None:
 
 
 def test_recovery__is_the_share_of_the_loss_that_is_back() -> None:
-    assert score(repaired=15).recovered == pytest.approx(1.0)
-    assert score(repaired=None).recovered == pytest.approx(0.0)
+    assert score(repaired=15).recovered == pytest.approx({"closed": 1.0, "weekly": 0.5})
+    assert score(repaired=None).recovered == pytest.approx({"closed": 0.0, "weekly": 0.5})
     # Fourteen days are looked at from day 25 on; from day 32 on half of them are repaired.
-    assert score(repaired=32).recovered == pytest.approx(0.5)
+    assert score(repaired=32).recovered == pytest.approx({"closed": 0.5, "weekly": 0.5})
     assert score(never=0.59).recovered is None
 
 
@@ -99,6 +104,18 @@ def test_challengers__are_counted_by_what_triggered_them_and_worse_ones_are_told
     assert found.worse == 1
 
 
+def test_challengers__of_calm_days_are_counted_where_nothing_drifts() -> None:
+    lived = runs()
+    lived["closed"].trainings.append(Training(START, "scheduled", True, "x", 0.1))
+    assert score_world(KINDS["amounts"], 1, START, lived, T).promoted == {"scheduled": 1, "alarm": 1}
+    assert score_world(KINDS["none"], 1, START, lived, T).promoted == {"scheduled": 2, "alarm": 1}
+
+
+def test_score__can_be_made_again_from_what_is_kept_of_it() -> None:
+    found = score(alarms={START + 3: ("labels",)})
+    assert WorldScore(**json.loads(json.dumps(found.to_json()))) == found
+
+
 def test_summary__pools_worlds() -> None:
     early, late = (score(alarms={START + offset: ("labels",)}) for offset in (3, 8))
     missed = score(alarms={80: ("labels",)})
@@ -110,11 +127,73 @@ def test_summary__pools_worlds() -> None:
     assert found["promoted_worse"] == 3
 
 
-def test_table__has_a_row_a_kind() -> None:
-    summaries = {"amounts": [score()], "none": [score("none")]}
-    lines = markdown({"kinds": {name: {"summary": summarise(one)} for name, one in summaries.items()}}).splitlines()
-    assert [line.split("|")[1].strip() for line in lines] == ["kind", "---", "amounts", "none"]
-    assert len({line.count("|") for line in lines}) == 1
+def result(**kinds: list[WorldScore]) -> dict:
+    return {
+        "seeds": [1, 2],
+        "kinds": {
+            name: {
+                "nature": KINDS[name].nature,
+                "summary": summarise(scores),
+                "worlds": [one.to_json() for one in scores],
+            }
+            for name, scores in kinds.items()
+        },
+    }
+
+
+def test_tables__have_a_row_a_kind() -> None:
+    tables = markdown(result(amounts=[score()], none=[score("none")])).split("\n\n")[1:]
+    for table in tables[:2]:
+        lines = table.splitlines()
+        assert [line.split("|")[1].strip() for line in lines] == ["kind", "---", "amounts", "none"]
+    for table in tables:
+        assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+def held(**kinds: list[WorldScore]) -> dict[str, bool]:
+    return {one.what: one.holds for one in bounds(result(**kinds))}
+
+
+def test_bounds__hold_for_a_loop_that_notices_and_repairs() -> None:
+    seen = score(alarms={START + 3: ("unlabelled",)}, repaired=10)
+    found = bounds(result(amounts=[seen, seen], none=[score("none")]))
+    assert [one.holds for one in found[:-1]] == [True] * (len(found) - 1)
+    assert found[-1] == Bound("challengers promoted that were worse", "0", "3", False)
+
+
+def test_bounds__break_for_a_loop_that_is_late_misses_or_does_not_repair() -> None:
+    late = score(alarms={START + 4: ("unlabelled",), START + 10: ("labels",)}, repaired=None)
+    found = held(amounts=[late, score(repaired=None), late])
+    assert not found["amounts: days until noticed, median"]
+    assert not found["amounts: worlds missed"]
+    assert not found["amounts: share of the loss back after day 24, median"]
+    assert not found["amounts: average precision over that of weekly training without a gate"]
+    crying = dict.fromkeys(range(80, 130, 10), ("labels",))
+    assert not held(none=[score("none", alarms=crying)])["none: false alarms (labels) in 90 days"]
+
+
+def test_bounds__of_harmless_drift_want_a_notice_and_no_promotion() -> None:
+    noticed, unnoticed = (score("volume", volume=volume) for volume in (1.5, 1.0))
+    found = held(volume=[noticed, unnoticed])
+    assert not found["volume: worlds in which nothing was noticed"]
+    assert not found["volume: challengers promoted"]
+    quiet = replace(noticed, promoted={"scheduled": 0, "alarm": 0})
+    assert all(holds for what, holds in held(volume=[quiet]).items() if what.startswith("volume"))
+
+
+def test_bounds__of_drift_beyond_repair_want_a_person_in_time() -> None:
+    for escalated, holds in ((START + 34, True), (START + 35, False), (None, False)):
+        found = held(terminal_attacks=[score("terminal_attacks", escalated=escalated)])
+        assert found["terminal_attacks: worlds not escalated by day 35"] is holds
+
+
+def test_page__has_its_tables_replaced_between_the_markers() -> None:
+    page = "before\n<!-- evaluate-loop: begin -->\nold\n<!-- evaluate-loop: end -->\nafter\n"
+    once = replace_block(page, "new")
+    assert once == "before\n<!-- evaluate-loop: begin -->\n\nnew\n\n<!-- evaluate-loop: end -->\nafter\n"
+    assert replace_block(once, "new") == once
+    with pytest.raises(DataError, match=r"no place for the tables; add the lines <!-- evaluate-loop: begin -->"):
+        replace_block("before", "new")
 
 
 def test_episodes__begin_on_every_weekday() -> None:
