@@ -136,6 +136,13 @@ def test_restart__small_services_are_as_they_were(reborn):
     assert [metric["MetricName"] for metric in metrics] == ["rows"]
 
 
+def test_restart__a_topic_still_reaches_its_queue(reborn):
+    stack, known = reborn
+    stack.client("sns").publish(TopicArn=known["topic"], Message="more drift!")
+    found = wait_until(lambda: stack.client("sqs").receive_message(QueueUrl=known["queue"]).get("Messages"))
+    assert [json.loads(message["Body"])["Message"] for message in found] == ["more drift!"]
+
+
 def test_restart__jobs_logs_and_models_are_as_they_were(reborn):
     stack, known = reborn
     sagemaker, trained = stack.client("sagemaker"), known["trained"]

@@ -6,10 +6,13 @@ Also here: which services the local AWS has at all. One that is not listed is re
 from __future__ import annotations
 
 import copyreg
+import io
 import pickle
 import threading
+from typing import Any
 
 from moto.backends import get_backend
+from moto.core.base_backend import BaseBackend
 from moto.core.common_models import BaseModel
 
 from local_aws.database import Database
@@ -58,8 +61,26 @@ class Keeper:
         """Bring back every service that was saved."""
         for name, content in self._database.query("SELECT service, state FROM services"):
             backends = get_backend(name)
-            for (account, region), state in pickle.loads(content).items():  # noqa: S301  (written by this program)
+            for (account, region), state in _Unpickler(io.BytesIO(content)).load().items():
                 backends[account][region].__dict__.update(state)
+
+
+class _Pickler(pickle.Pickler):
+    """Keeps what refers to a backend (a topic to its SNS) as a reference: a copy would come back empty."""
+
+    def persistent_id(self, obj: Any) -> tuple[str, str, str] | None:
+        if isinstance(obj, BaseBackend):
+            return type(obj).__module__.split(".")[1], obj.account_id, obj.region_name
+        return None
+
+
+class _Unpickler(pickle.Unpickler):
+    """Reads what this program wrote; a reference to a backend becomes the backend that is there."""
+
+    def persistent_load(self, pid: tuple[str, str, str]) -> BaseBackend:
+        service, account, region = pid
+        found: BaseBackend = get_backend(service)[account][region]  # type: ignore[call-overload]
+        return found
 
 
 def _pickle(service: str) -> bytes:
@@ -68,7 +89,9 @@ def _pickle(service: str) -> bytes:
             state = {
                 (account, region): backend.__dict__ for account, region, backend in get_backend(service).iter_backends()
             }
-            return pickle.dumps(state, protocol=pickle.HIGHEST_PROTOCOL)
+            text = io.BytesIO()
+            _Pickler(text, protocol=pickle.HIGHEST_PROTOCOL).dump(state)
+            return text.getvalue()
         except RuntimeError:
             # Another request changed a dictionary meanwhile; it will save again itself, this one must still be saved.
             if attempt == ATTEMPTS - 1:

@@ -110,6 +110,11 @@ def train(base: Path) -> None:
     stop_after = parameters.pop("early_stopping_rounds", None)
     for name in ("save_model_on_termination", "deterministic_histogram"):
         parameters.pop(name, None)
+    objective = parameters.pop("_tuning_objective_metric", None)
+    if objective is not None:
+        wanted = objective.removeprefix("validation:")
+        metrics = parameters.get("eval_metric", [])
+        parameters["eval_metric"] = [*(metric for metric in metrics if metric != wanted), wanted]
     if stop_after is not None and "validation" not in matrices:
         raise UserError("early_stopping_rounds needs a validation channel")
     try:

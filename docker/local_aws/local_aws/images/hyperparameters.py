@@ -96,6 +96,8 @@ KNOWN: dict[str, tuple[Callable[[str], Any], Any]] = {
     "aft_loss_distribution_scale": (float, AT_LEAST_0),
     "deterministic_histogram": (str, FLAG),
     "sampling_method": (str, ("uniform", "gradient_based")),
+    # What a tuning job adds: measured beside eval_metric.
+    "_tuning_objective_metric": (str, tuple(f"validation:{metric}" for metric in METRICS)),
 }
 """Type and range by name."""
 
@@ -103,7 +105,7 @@ ALIASES = {"learning_rate": "eta", "min_split_loss": "gamma", "reg_lambda": "lam
 
 ELSEWHERE = (
     *("sketch_eps", "updater", "dsplit", "refresh_leaf", "predictor", "monotone_constraints"),
-    *("interaction_constraints", "_kfold", "_num_cv_round", "_tuning_objective_metric", "prob_buffer_row"),
+    *("interaction_constraints", "_kfold", "_num_cv_round", "prob_buffer_row"),
     "use_dask_gpu_training",
 )
 """Hyperparameters that the container takes and the local AWS does not."""

@@ -20,6 +20,8 @@ from local_aws.sagemaker.runner import Runner
 from local_aws.sagemaker.shapes import check_request, project_answer, project_summary
 from local_aws.sagemaker.training import check_training
 from local_aws.sagemaker.transform import check_transform
+from local_aws.sagemaker.tuning import OPERATIONS as TUNING_OPERATIONS
+from local_aws.sagemaker.tuning import Tuner
 
 __all__ = ["SageMaker"]
 
@@ -49,6 +51,15 @@ class SageMaker:
 
     def __init__(self, records: Records, registry: Registry, runner: Runner) -> None:
         self._records, self._registry, self._runner = records, registry, runner
+        training = KINDS["Training"]
+        self._tuner = Tuner(
+            records,
+            runner.images,
+            create=lambda region, request, more: self._start(training, region, request, more),
+            stop=lambda region, name: self._ask_to_stop(training, region, name),
+        )
+        self._tuner.recover()
+        runner.on_end(training, self._tuner.trial_ended)
 
     def __call__(self, region: str, operation: str, body: bytes) -> Answer:
         """Answer one request in the AWS JSON 1.1 protocol."""
@@ -67,6 +78,8 @@ class SageMaker:
         if job:
             verb, kind = job[1].lower(), KINDS[job[2]]
             return lambda region, request: getattr(self, f"_{verb}")(kind, region, request)
+        if operation in TUNING_OPERATIONS:
+            return getattr(self._tuner, _snake(operation))  # type: ignore[no-any-return]
         if operation in REGISTRY_OPERATIONS:
             return getattr(self._registry, _snake(operation))  # type: ignore[no-any-return]
         if operation in ("AddTags", "ListTags", "DeleteTags"):
@@ -77,9 +90,14 @@ class SageMaker:
         CHECKS[kind.noun](request)
         if kind.noun == "Transform":
             self._registry.container_of(region, request["ModelName"])
+        return {kind.arn: self._start(kind, region, request, {})}
+
+    def _start(self, kind: Kind, region: str, request: Document, more: Document) -> str:
+        """Write a job down and queue it; return its ARN."""
         name, now = request[kind.name], time.time()
         document: Document = {
             **request,
+            **more,
             kind.arn: arn(region, kind.segment, name),
             kind.status: "InProgress",
             "CreationTime": now,
@@ -99,7 +117,7 @@ class SageMaker:
             )
             raise RequestRefused("ResourceInUse", message) from None
         self._runner.submit(region, kind, name, request)
-        return {kind.arn: document[kind.arn]}
+        return str(document[kind.arn])
 
     def _describe(self, kind: Kind, region: str, request: Document) -> Document:
         document = self._records.get(region, kind.segment, request[kind.name])
@@ -108,16 +126,19 @@ class SageMaker:
         return project_answer(f"Describe{kind.noun}Job", document)
 
     def _stop(self, kind: Kind, region: str, request: Document) -> Document:
+        self._ask_to_stop(kind, region, request[kind.name])
+        return {}
+
+    def _ask_to_stop(self, kind: Kind, region: str, name: str) -> None:
         def edit(document: Document) -> None:
             if document[kind.status] not in ("InProgress", "Stopping"):
                 message = f"The request was rejected because the job is in status {document[kind.status]}."
                 raise RequestRefused("ValidationException", message)
             document[kind.status] = "Stopping"
 
-        if self._records.change(region, kind.segment, request[kind.name], edit) is None:
-            raise _no_job(request[kind.name])
-        self._runner.stop(region, kind, request[kind.name])
-        return {}
+        if self._records.change(region, kind.segment, name, edit) is None:
+            raise _no_job(name)
+        self._runner.stop(region, kind, name)
 
     def _list(self, kind: Kind, region: str, request: Document) -> Document:
         documents = [document for *_, document in self._records.list([kind.segment], region)]

@@ -41,6 +41,10 @@ class Image:
     environment: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, str] = field(default_factory=dict)
 
+    def matches(self, uri: str) -> bool:
+        """Tell whether this stands for the image of a URI."""
+        return re.search(self.pattern, uri) is not None
+
     @property
     def search_path(self) -> str:
         """PATH within the image: the interpreter's own folder first."""
@@ -85,7 +89,7 @@ def find_image(uri: str, images: Sequence[Image]) -> Image:
         Naming the URI and the known patterns.
     """
     for image in images:
-        if re.search(image.pattern, uri):
+        if image.matches(uri):
             return image
     known = ", ".join(image.pattern for image in images)
     raise JobFailed(f"ClientError: Cannot pull container image {uri!r}: the local AWS knows images matching {known}")

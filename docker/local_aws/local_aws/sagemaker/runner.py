@@ -118,8 +118,13 @@ class Runner:
         self._work_of = work_of
         self._pool = ThreadPoolExecutor(limit, thread_name_prefix="job")
         self._jobs: dict[tuple[str, str, str], tuple[Job, Future[None]]] = {}
+        self._on_end: dict[str, Callable[[str, str], None]] = {}
         self._lock = threading.Lock()
         self._closing = False
+
+    def on_end(self, kind: Kind, hear: Callable[[str, str], None]) -> None:
+        """Have a function called with region and name whenever a job of a kind has ended."""
+        self._on_end[kind.segment] = hear
 
     def recover(self) -> None:
         """End what a dead server left: its jobs' processes, their folders, and their records, as Failed."""
@@ -190,6 +195,8 @@ class Runner:
         finally:
             with self._lock:
                 self._jobs.pop((job.region, job.kind.segment, job.name), None)
+        if job.kind.segment in self._on_end and not self._closing:
+            self._on_end[job.kind.segment](job.region, job.name)
 
     def _finish(self, job: Job, status: str, fields: Document) -> None:
         if job.kind.has_secondary_status:
