@@ -68,7 +68,7 @@ def fraud_daily() -> None:
 
     request = check_request()
     (
-        groups.transactions(request)
+        groups.transactions(request, wait=True)
         >> groups.features(request, wait=True)
         >> groups.scoring(request, wait=True)
         >> groups.drift(request, act=True)

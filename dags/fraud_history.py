@@ -96,7 +96,7 @@ def fraud_history() -> None:
     request = check_request()
     chain(
         prepare(request),
-        groups.transactions(request),
+        groups.transactions(request, wait=False),
         groups.features(request, wait=False),
         groups.train(request),
         groups.scoring(request, wait=False),

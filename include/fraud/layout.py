@@ -33,6 +33,21 @@ def world() -> str:
     return "world/world.json"
 
 
+def landing(day: date) -> str:
+    """Folder in which a day is delivered from outside (``fraud.ingest.delivery``)."""
+    return f"landing/tx_date={day}/"
+
+
+def delivery(day: date) -> str:
+    """Key of what is written last of a delivered day."""
+    return f"{landing(day)}delivery.json"
+
+
+def quarantine(day: date) -> str:
+    """Folder of the delivered rows of a day that were set aside."""
+    return f"quarantine/date={day}/"
+
+
 def transactions(day: date) -> str:
     """Folder of a day's delivered transactions."""
     return f"raw/transactions/tx_date={day}/"

@@ -126,6 +126,11 @@ class Settings(_Block):
     drift: DriftThresholds = DriftThresholds()
 
     @property
+    def delivered(self) -> bool:
+        """Whether days are delivered from outside, not simulated."""
+        return self.world == "delivery"
+
+    @property
     def layout(self) -> Layout:
         """Keys and URIs of this deployment."""
         return Layout(self.bucket, self.prefix)

@@ -21,6 +21,7 @@ __all__ = ["main"]
 
 STEPS = {
     "simulate": ("start", "end"),
+    "ingest": ("start", "end"),
     "investigate": ("start", "end"),
     "features": ("start", "end", "version"),
     "collect": ("start", "end", "model_version", "alert_budget"),

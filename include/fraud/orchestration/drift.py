@@ -13,7 +13,7 @@ from fraud import layout, warehouse
 from fraud.errors import MissingInputError
 from fraud.monitoring.decision import HISTORY_DAYS, PAST_DAYS, Decision, State, decide
 from fraud.monitoring.observation import DayMetrics
-from fraud.orchestration import jobs, manifests
+from fraud.orchestration import deliveries, jobs, manifests
 from fraud.orchestration.manifests import read_days
 from fraud.orchestration.objects import Objects
 from fraud.orchestration.plans import Stage
@@ -113,6 +113,8 @@ def decide_days(
     for day in days:
         if day not in decided:
             decision = _decide(settings, packages, metrics, decided, day, acting=request["act"])
+            found = (*decision.notices, *deliveries.notices(objects, day))
+            decision = decision.model_copy(update={"notices": found})
             decided[day] = decision.model_dump(mode="json")
             objects.write_json(layout.decision(day), decided[day])
     return [decided[day] for day in days]

@@ -13,7 +13,7 @@ from airflow.sdk import Asset, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
 
 from fraud import layout
-from fraud.orchestration import drift, page, plans, training
+from fraud.orchestration import deliveries, drift, page, plans, training
 from fraud.orchestration.objects import Objects
 from fraud.orchestration.operators import Operators, fail_fast
 from fraud.orchestration.registry import packages_of
@@ -51,26 +51,29 @@ class Groups:
         self.operators = Operators(settings)
         self.objects = Objects(settings.layout)
 
-    def transactions(self, request: Any) -> Any:
-        """Deliver the days' transactions and labels, check them, load them."""
+    def transactions(self, request: Any, *, wait: bool) -> Any:
+        """Simulate the days' transactions and labels, or take what was delivered; check them, load them."""
         settings, objects, operators = self.settings, self.objects, self.operators
 
         @task(trigger_rule="none_failed")
         @fail_fast
         def plan_transactions(request: dict[str, Any]) -> dict[str, Any]:
             _asked(request, "transactions")
-            return plans.plan_transactions(settings, request, _attempt())
+            return deliveries.plan_transactions(settings, objects, request, _attempt())
 
         @task(outlets=[ASSETS["transactions"]])
         @fail_fast
         def record_transactions(request: dict[str, Any]) -> list[str]:
-            return plans.record_transactions(settings, objects, request)
+            return deliveries.record_transactions(settings, objects, request)
 
         @task_group(group_id="transactions")
         def transactions() -> None:
-            simulate = operators.process("simulate_transactions", plan_transactions(request))
+            plan = plan_transactions(request)
+            if settings.delivered and wait:
+                operators.wait_for("wait_for_delivery", request["wait_delivery"]) >> plan
             record = record_transactions(request)
-            simulate >> record
+            name = "admit_transactions" if settings.delivered else "simulate_transactions"
+            operators.process(name, plan) >> record
             operators.sql("load_transactions", record)
 
         return transactions()
@@ -151,6 +154,8 @@ class Groups:
             record = record_scores(request)
             collect >> record
             load = operators.sql("load_scores", record)
+            if settings.delivered:
+                return  # what investigators find out is delivered as well
             investigation = plan_investigation(request)
             found = record_investigation(request)
             load >> investigation

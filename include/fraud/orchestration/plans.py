@@ -29,11 +29,9 @@ __all__ = [
     "plan_collection",
     "plan_features",
     "plan_investigation",
-    "plan_transactions",
     "record_features",
     "record_investigation",
     "record_scores",
-    "record_transactions",
     "store_world",
 ]
 
@@ -52,60 +50,6 @@ def store_world(objects: Objects, request: Request) -> str:
             "a prefix holds one world: use another prefix"
         )
     return wanted.content_hash
-
-
-def plan_transactions(settings: Settings, request: Request, attempt: int) -> dict[str, Any]:
-    """Plan the job that delivers the days' transactions and the labels that became known."""
-    days = step_days(request, "transactions")
-    uri = settings.layout.uri
-    return jobs.processing_job(
-        settings,
-        jobs.job_name(settings, f"transactions-{days[-1]}", request["run"], attempt),
-        ["simulate", "--start", str(days[0]), "--end", str(days[-1])],
-        [jobs.Input("world", uri("world/"))],
-        {
-            "transactions": uri("raw/transactions/"),
-            "labels": uri("raw/labels/"),
-            "customers": uri("raw/customers/"),
-            "terminals": uri("raw/terminals/"),
-            "truth": uri("truth/"),
-            "summary": uri("summaries/transactions/"),
-        },
-    )
-
-
-def record_transactions(settings: Settings, objects: Objects, request: Request) -> list[str]:
-    """Record the delivered days; return the SQL that loads transactions, labels, customers and terminals."""
-    days = step_days(request, "transactions")
-    world = read_world(objects)
-    roots = {
-        "transactions": "raw/transactions/",
-        "labels": "raw/labels/",
-        "customers": "raw/customers/",
-        "terminals": "raw/terminals/",
-        "truth": "truth/",
-    }
-    recorded = manifests.record_days(
-        objects,
-        "transactions",
-        days,
-        partial(layout.summary, "transactions"),
-        roots,
-        lambda _: [],
-        {"world": world.name},
-        world.content_hash,
-    )
-    stage = Stage(objects, request)
-    statements = warehouse.load_days(
-        "transactions", days[0], days[-1], stage.copy("transactions", recorded, "raw/transactions/")
-    )
-    if stage.has(recorded, "raw/labels/"):
-        labels = stage.copy("labels", recorded, "raw/labels/")
-        statements += warehouse.load_days("label_deliveries", days[0], days[-1], labels, "chargeback")
-    for table, key in (("customers", "customer_id"), ("terminals", "terminal_id")):
-        if stage.has(recorded, f"raw/{table}/"):
-            statements += warehouse.load_entities(table, key, stage.copy(table, recorded, f"raw/{table}/"))
-    return statements
 
 
 def plan_features(settings: Settings, objects: Objects, request: Request, attempt: int) -> dict[str, Any]:

@@ -82,6 +82,11 @@ def daily_request(
     scheduled = [d for d in days_between(settings.first_day, day) if (day - d).days <= LOOK_BACK_DAYS]
     return {
         **_request(settings, run_id, dict.fromkeys(layout.STEPS, bounds), act=True),
+        # A label is checked against the transactions of the days before.
+        "wait_delivery": [
+            key(layout.delivery(day)),
+            *([key(layout.manifest("transactions", day - timedelta(days=1)))] if day > world.start else []),
+        ],
         "wait_features": [key(layout.manifest("transactions", d)) for d in scheduled],
         "wait_scoring": [key(layout.manifest("drift", day - timedelta(days=1)))],
     }

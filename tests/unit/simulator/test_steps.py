@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from datetime import date
 from pathlib import Path
 
@@ -47,11 +48,12 @@ def test_simulate__writes_the_files_of_every_day_with_the_schemas_types(week: Jo
         assert {
             f"transactions/tx_date={day}/part.parquet",
             f"labels/known_date={day}/source=chargeback/part.parquet",
+            f"quarantine/date={day}/part.parquet",
             f"truth/labels/tx_date={day}/part.parquet",
             f"truth/episodes/{day}.json",
             f"summary/{day}.json",
         } <= written
-    assert len(written) == 7 * 5 + 2
+    assert len(written) == 7 * 6 + 2
     for folder, table in (("transactions", "transactions"), ("labels", "label_deliveries"), ("customers", "customers")):
         for path in week.output(folder).rglob("*.parquet"):
             file = pq.ParquetFile(path)
@@ -62,10 +64,12 @@ def test_simulate__writes_the_files_of_every_day_with_the_schemas_types(week: Jo
 def test_simulate__summary_has_rows_files_and_the_world(week: JobPaths) -> None:
     summary = json.loads((week.output("summary") / "2026-01-01.json").read_text())
     assert summary["world"] == WORLD.content_hash
-    assert set(summary["files"]) == {
-        "customers/part.parquet",
+    assert (summary["quarantined"], summary["warnings"]) == ({}, [])
+    assert {re.sub("part-[0-9a-f]{16}", "part-DIGEST", name) for name in summary["files"]} == {
+        "customers/part-DIGEST.parquet",
         "labels/known_date=2026-01-01/source=chargeback/part.parquet",
-        "terminals/part.parquet",
+        "quarantine/date=2026-01-01/part.parquet",
+        "terminals/part-DIGEST.parquet",
         "transactions/tx_date=2026-01-01/part.parquet",
         "truth/episodes/2026-01-01.json",
         "truth/labels/tx_date=2026-01-01/part.parquet",

@@ -1,13 +1,24 @@
-"""``process simulate``: what a card processor delivers in a range of days, and beside it what the simulator knows."""
+"""``process simulate``: what a card processor delivers in a range of days, and beside it what the simulator knows.
+
+The delivery goes through the same gate as one from outside (``fraud.ingest``).
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import tempfile
 from datetime import date, timedelta
+from pathlib import Path
 
+import pyarrow as pa
+
+from fraud.containers.admission import Admission
 from fraud.containers.paths import JobPaths
-from fraud.containers.summary import write_summary, write_text
+from fraud.containers.summary import write_text
 from fraud.errors import ConfigurationError
+from fraud.ingest.delivery import write_delivery
 from fraud.parquet import write_parquet
 from fraud.simulator.labels import chargebacks
 from fraud.simulator.population import every_customer, every_terminal
@@ -40,28 +51,31 @@ def run(paths: JobPaths, start: date, end: date) -> None:
     for written in sorted(paths.output("summary").glob("*.json")):
         world.refuse_other(json.loads(written.read_text(encoding="utf-8"))["world"], str(written))
 
-    customers, terminals = customers_table(every_customer(world)), terminals_table(every_terminal(world))
-    people = [
-        write_parquet(customers, paths.output("customers") / "part.parquet"),
-        write_parquet(terminals, paths.output("terminals") / "part.parquet"),
+    admission = Admission(paths, world)
+    with tempfile.TemporaryDirectory() as scratch:
+        people = [
+            write_parquet(customers_table(every_customer(world)), Path(scratch) / "customers.parquet"),
+            write_parquet(terminals_table(every_terminal(world)), Path(scratch) / "terminals.parquet"),
+        ]
+        for offset in range((end - start).days + 1):
+            day = start + timedelta(days=offset)
+            folder = Path(scratch) / f"tx_date={day}"
+            result = simulate(world, first + offset)
+            _deliver(folder, day, transactions_table(result), chargebacks(world, first + offset), people)
+            known = paths.output("truth") / "labels" / f"tx_date={day}" / "part.parquet"
+            episodes = paths.output("truth") / "episodes" / f"{day}.json"
+            write_text(episodes, json.dumps(episodes_truth(world, first + offset), indent=1, sort_keys=True) + "\n")
+            admission.admit(folder, day, [write_parquet(truth_table(result), known), episodes])
+            shutil.rmtree(folder)
+
+
+def _deliver(folder: Path, day: date, transactions: pa.Table, labels: pa.Table, people: list[Path]) -> None:
+    files = [
+        write_parquet(transactions, folder / "transactions" / "part.parquet"),
+        write_parquet(labels, folder / "labels" / "part.parquet"),
     ]
-    for offset in range((end - start).days + 1):
-        day = start + timedelta(days=offset)
-        result = simulate(world, first + offset)
-        tables = {
-            f"transactions/tx_date={day}": transactions_table(result),
-            f"labels/known_date={day}/source=chargeback": chargebacks(world, first + offset),
-            f"truth/labels/tx_date={day}": truth_table(result),
-        }
-        root = paths.output("truth").parent
-        files = [write_parquet(table, root / folder / "part.parquet") for folder, table in tables.items()]
-        episodes = paths.output("truth") / "episodes" / f"{day}.json"
-        write_text(episodes, json.dumps(episodes_truth(world, first + offset), indent=1, sort_keys=True) + "\n")
-        transactions, labels, _ = tables.values()
-        rows = {
-            "transactions": transactions.num_rows,
-            "label_deliveries": labels.num_rows,
-            "customers": customers.num_rows,
-            "terminals": terminals.num_rows,
-        }
-        write_summary(paths, day, rows, [*people, *files, episodes], world=world.content_hash)
+    for profiles in people:
+        files.append(folder / profiles.stem / "part.parquet")
+        files[-1].parent.mkdir()
+        os.link(profiles, files[-1])
+    write_delivery(folder, day, files)
