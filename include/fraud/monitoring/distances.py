@@ -49,6 +49,7 @@ class _Sorted:
         self._centre = float(np.mean(reference))  # so that values far from 0 lose no digits in the sums
         self._values = np.sort(reference) - self._centre
         self._sums = np.concatenate(([0.0], np.cumsum(self._values)))
+        self._at_values = self._integral(self._values)
         self._deviation = max(float(np.std(reference)), _LEAST_DEVIATION)
 
     def distance(self, current: Floats) -> float:
@@ -56,19 +57,21 @@ class _Sorted:
         now = np.sort(current) - self._centre
         size, count = self._values.size, now.size
         ends = np.concatenate(([min(now[0], self._values[0])], now, [max(now[-1], self._values[-1])]))
+        integral = self._integral(ends)
         before, after = ends[:-1], ends[1:]
         passed = np.arange(count + 1)
         # Rank of the first reference value whose share exceeds passed / count, in whole numbers, so without rounding.
         rank = np.minimum(passed * size // count, size - 1)
-        crossing = np.clip(self._values[rank], before, after)
-        crossing[-1] = after[-1]
-        level = passed / count
-        at_before, at_crossing, at_after = (self._integral(points) for points in (before, crossing, after))
-        area = level * (2 * crossing - before - after) + at_before + at_after - 2 * at_crossing
+        crossing, at_crossing = self._values[rank], self._at_values[rank]
+        early, late = crossing < before, crossing > after
+        late[-1] = True  # no share exceeds 1
+        crossing = np.where(late, after, np.where(early, before, crossing))
+        at_crossing = np.where(late, integral[1:], np.where(early, integral[:-1], at_crossing))
+        area = passed / count * (2 * crossing - before - after) + integral[:-1] + integral[1:] - 2 * at_crossing
         return float(np.sum(area)) / self._deviation
 
     def _integral(self, points: Floats) -> Floats:
-        """Return the integral of the reference's distribution function up to each point."""
+        """Return the integral of the reference's distribution function up to each point, which ascend."""
         rank = np.searchsorted(self._values, points, side="right")
         integral: Floats = (rank * points - self._sums[rank]) / self._values.size
         return integral

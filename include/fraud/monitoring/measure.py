@@ -207,8 +207,8 @@ def _comparable(current: Columns, reference: Columns, most_missing: float, missi
 
 
 def _constant(columns: Columns) -> list[str]:
-    finite = {name: values[np.isfinite(values)] for name, values in columns.items()}
-    return [name for name, values in finite.items() if not values.size or values.min() == values.max()]
+    finite = ((name, values[np.isfinite(values)]) for name, values in columns.items())
+    return [name for name, values in finite if not values.size or values.min() == values.max()]
 
 
 def _unknown(labelled: Labelled) -> int:

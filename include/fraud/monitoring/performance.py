@@ -126,9 +126,12 @@ def precision_at_budget(rows: Labelled, budget: int) -> float:
 
     Transactions, where card precision counts cards. Ties go to the lower transaction id.
     """
-    order = np.lexsort((rows.transaction_id, -rows.score, rows.day))
-    _, starts = np.unique(rows.day[order], return_index=True)
-    is_fraud = rows.is_fraud[order]
-    ends = np.append(starts[1:], len(is_fraud))
-    tops = [is_fraud[start : min(start + budget, end)].sum() / budget for start, end in zip(starts, ends, strict=True)]
+    tops = []
+    for day in np.unique(rows.day):
+        today = np.flatnonzero(rows.day == day)
+        score = rows.score[today]
+        if len(score) > budget:  # what scores below the budget's last is never among them
+            today = today[score >= np.partition(score, -budget)[-budget]]
+        order = np.lexsort((rows.transaction_id[today], -rows.score[today]))
+        tops.append(rows.is_fraud[today[order[:budget]]].sum() / budget)
     return float(np.mean(tops))

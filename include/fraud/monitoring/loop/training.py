@@ -22,11 +22,12 @@ __all__ = ["Challenger", "Trainer", "held_out"]
 
 
 class Challenger(NamedTuple):
-    """A trained model with what its days would be compared with."""
+    """A trained model with what its days would be compared with, and its scores of the customers held out."""
 
     model: Model
     reference: Reference
     distances: Distances
+    held_out: npt.NDArray[np.float64]
 
 
 class Trainer:
@@ -56,10 +57,9 @@ class Trainer:
     def compare(self, as_of: int, kind: Literal["scheduled", "alarm"], champion: Model) -> Verdict:
         """Compare the challenger as of a day with the champion, by the promotion rule."""
         rows = self._window(as_of, hold_out=True)
-        features = self._history.features[rows]
         scores = {
-            self._candidate: self.challenger(as_of).model.predict_proba(features),
-            CHAMPION: champion.predict_proba(features),
+            self._candidate: self.challenger(as_of).held_out,
+            CHAMPION: champion.predict_proba(self._history.features[rows]),
         }
         result = evaluate(self._request(as_of, kind), self._holdout(as_of, rows), scores)["verdict"]
         return Verdict(bool(result["promote"]), str(result["reason"]))
@@ -82,7 +82,7 @@ class Trainer:
         columns = {name: features[::step, position] for position, name in enumerate(NAMES)} | {SCORE: score[::step]}
         weeks = len(expected["weeks"])
         per_day = expected["transactions"] / (weeks * 7) * 100 / self._settings.training.holdout_percent
-        return Challenger(model, Reference(columns, expected["mean"], weeks, per_day), Distances(columns))
+        return Challenger(model, Reference(columns, expected["mean"], weeks, per_day), Distances(columns), score)
 
     def _days(self, as_of: int) -> tuple[int, int]:
         """Return the first and the last labelled day of a training run, as ``training_request`` chooses them."""
