@@ -101,8 +101,9 @@ class Ranking:
             for counted in (np.ones(len(column)), self._fraud[: len(column)])
         )
         precision = np.divide(caught, selected, out=np.zeros_like(caught), where=selected > 0)
-        found = np.sum(np.diff(caught, axis=0, prepend=0.0) * precision, axis=0)
-        return np.divide(found, caught[-1], out=np.zeros(len(weights)), where=caught[-1] > 0)
+        gained = np.sum(np.diff(caught, axis=0, prepend=0.0) * precision, axis=0)
+        found: Floats = np.divide(gained, caught[-1], out=np.zeros(len(weights)), where=caught[-1] > 0)
+        return found
 
     def auc_roc(self, weight: Floats | None = None) -> float:
         """Return the area under the ROC curve; with weights, that of transactions repeated so many times."""

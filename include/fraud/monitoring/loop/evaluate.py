@@ -77,8 +77,8 @@ def evaluate(
         _Task(
             name, seed, settings, kept / f"{name}-{seed}.json", out / f"loop-{name}.png" if seed == seeds[0] else None
         )
+        for seed in seeds  # of a run that is stopped, every kind has some worlds
         for name in kinds
-        for seed in seeds
     ]
     scores: dict[str, list[WorldScore]] = {name: [] for name in kinds}
     # Not forked: a forked child of a process that runs OpenMP threads may hang.

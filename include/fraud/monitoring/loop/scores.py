@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from statistics import mean, median
 from typing import Any
 
+from fraud.monitoring.loop.calm import levels
 from fraud.monitoring.loop.kinds import DRIFTED_DAYS, Kind
 from fraud.monitoring.loop.loop import Day, Policy, Run
 from fraud.settings import DriftThresholds
@@ -38,6 +39,8 @@ class WorldScore:
         Scored days before the drift.
     false_alarms
         Alarms that began on calm days, by kind of alarm.
+    calm
+        How far calm days went towards each threshold (:func:`fraud.monitoring.loop.calm.levels`).
     noticed
         Drifted days until an alarm, by kind; ``volume`` is the notice.
     escalated
@@ -60,6 +63,7 @@ class WorldScore:
     start: int | None
     calm_days: int
     false_alarms: dict[str, int]
+    calm: dict[str, dict[str, Any]]
     noticed: dict[str, int | None]
     escalated: int | None
     average_precision: dict[str, float]
@@ -89,7 +93,7 @@ def score_world(
     runs
         Runs over the same days by policy: closed, never and weekly.
     thresholds
-        Those of the loop, for the volume notice.
+        Those of the loop.
     """
     closed = runs["closed"]
     drifts = kind.nature != "none"
@@ -103,6 +107,7 @@ def score_world(
         start=start if drifts else None,
         calm_days=len(calm),
         false_alarms={alarm: _onsets(calm, alarm) for alarm in ("labels", "unlabelled")},
+        calm=levels((day.metrics for day in calm if day.metrics), thresholds),
         noticed=_noticed(drifted, start, thresholds) if drifts else {},
         escalated=_first(drifted, start, lambda day: day.decision is not None and day.decision.action == "escalate"),
         average_precision=_means(runs, start, lambda day: day.average_precision),

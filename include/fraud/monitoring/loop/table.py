@@ -1,4 +1,4 @@
-"""The closed loop's results as Markdown: what was noticed and repaired, a row a kind of drift, and the bounds."""
+"""The closed loop's results as Markdown: noticed and repaired, a row a kind of drift; bounds; thresholds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from fraud.errors import DataError
 from fraud.monitoring.loop.bounds import bounds
+from fraud.monitoring.loop.calm import pool
 
 __all__ = ["markdown", "replace_block"]
 
@@ -36,6 +37,14 @@ def markdown(result: Mapping[str, Any]) -> str:
             ((one.what, one.asked, one.measured, "yes" if one.holds else "**no**") for one in bounds(result)),
         ),
     ]
+    thresholds = result["settings"]["drift"]
+    calm = pool([world["calm"] for one in result["kinds"].values() for world in one["worlds"]])
+    tables.append(
+        _table(
+            ("threshold", "value", "furthest on a calm day", "calm days", "beyond it, of 90"),
+            (_level(name, thresholds[name], level) for name, level in calm.items()),
+        )
+    )
     first, last = result["seeds"]
     return f"Seeds {first} to {last}.\n\n" + "\n\n".join(tables)
 
@@ -89,6 +98,12 @@ def _repaired(name: str, summary: Summary) -> tuple[str, ...]:
         f"{promoted['scheduled']:.1f}, {promoted['alarm']:.1f}",
         str(summary["promoted_worse"]),
     )
+
+
+def _level(name: str, value: float, level: Mapping[str, Any]) -> tuple[str, ...]:
+    furthest = "–" if level["furthest"] is None else f"{level['furthest']:.3f}"
+    share = f"{90 * level['beyond'] / level['days']:.2f}" if level["days"] else "–"
+    return f"`{name}`", f"{value:g}", furthest, str(level["days"]), share
 
 
 def _policies(level: Mapping[str, float]) -> str:

@@ -8,13 +8,14 @@ import pytest
 from fraud.errors import DataError
 from fraud.monitoring.decision import Decision, Seen
 from fraud.monitoring.loop.bounds import Bound, bounds
+from fraud.monitoring.loop.calm import levels, pool
 from fraud.monitoring.loop.kinds import FIRST_SCORED, KINDS, episode_start
 from fraud.monitoring.loop.loop import Day, Run, Training
 from fraud.monitoring.loop.scores import WorldScore, score_world, summarise
 from fraud.monitoring.loop.table import markdown, replace_block
 from fraud.monitoring.signals import Evidence
 from fraud.settings import DriftThresholds
-from unit.monitoring.days import calm, day_of
+from unit.monitoring.days import blind, calm, day_of, drifted, lossy
 
 START = 100
 DAYS = range(FIRST_SCORED, START + 60)
@@ -79,6 +80,27 @@ def test_false_alarms__are_the_alarms_that_begin_on_calm_days() -> None:
     assert score("none", alarms=alarms).false_alarms == {"labels": 3, "unlabelled": 1}
 
 
+def test_calm_days__say_how_far_they_go_towards_each_threshold() -> None:
+    days = [
+        calm(1),
+        drifted(2, 0.3),
+        calm(3, alert_rate_ratio=1.6),
+        lossy(4, 0.33),
+        calm(5, volume_ratio=0.7),
+        blind(6),
+    ]
+    found = levels(days, T)
+    assert found["feature_wasserstein"] == {"days": 5, "beyond": 1, "furthest": 0.3}
+    assert found["night_jensenshannon"] == {"days": 4, "beyond": 0, "furthest": 0.01}
+    assert found["alert_rate_high"] == {"days": 5, "beyond": 1, "furthest": 1.6}
+    assert found["alert_rate_low"] == {"days": 5, "beyond": 0, "furthest": 1.05}
+    assert found["ap_short_ratio"] == {"days": 5, "beyond": 1, "furthest": pytest.approx(0.5)}
+    assert found["volume_low"] == {"days": 5, "beyond": 1, "furthest": 0.7}
+    together = pool([levels(days[:2], T), levels([blind(1)], T), levels(days[2:], T)])
+    assert together == found
+    assert pool([levels([], T)])["ap_long_ratio"] == {"days": 0, "beyond": 0, "furthest": None}
+
+
 def test_recovery__is_the_share_of_the_loss_that_is_back() -> None:
     assert score(repaired=15).recovered == pytest.approx({"closed": 1.0, "weekly": 0.5})
     assert score(repaired=None).recovered == pytest.approx({"closed": 0.0, "weekly": 0.5})
@@ -130,6 +152,7 @@ def test_summary__pools_worlds() -> None:
 def result(**kinds: list[WorldScore]) -> dict:
     return {
         "seeds": [1, 2],
+        "settings": {"drift": T.model_dump()},
         "kinds": {
             name: {
                 "nature": KINDS[name].nature,
