@@ -5,9 +5,9 @@ terminals from Python's ``random``, both seeded with the customer's id. Here com
 ``np.random`` is the same generator), and the latter, Python's Mersenne Twister, is NumPy's seeded by array. Profiles,
 terminals within reach and the scenarios' parameters are the production simulator's own.
 
-Transactions of one second have no order in the handbook (it sorts unstably). Here ties are in order of customer, then
-as drawn; where a tie decides which of a compromised card's transactions are frauds, another sort could decide
-otherwise.
+The handbook sorts unstably, so transactions of one second come in the order that NumPy's sort happened to leave, and
+their ids with it; so does which of a compromised card's transactions are frauds where a tie decides that. The sort is
+therefore replayed too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from fraud.errors import ConfigurationError
-from fraud.simulator.ordering import stable_order
+from fraud.simulator.ordering import quicksort_order, stable_order
 from fraud.simulator.population import Customers, Terminals, customers_from, terminals_from
 from fraud.simulator.scenarios.compromised_card import CompromisedCard
 from fraud.simulator.scenarios.compromised_terminal import CompromisedTerminal
@@ -40,7 +40,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(slots=True, eq=False)
 class Replay:
-    """The data set as columns, in time order.
+    """The data set as columns, in time order; the row number is the transaction's id.
 
     Attributes
     ----------
@@ -50,8 +50,8 @@ class Replay:
         Since midnight of day 0.
     customer, terminal
         Ids.
-    cents
-        Amounts.
+    amount
+        As the handbook computes it: a fraud of scenario 3 is five times an amount of whole cents, not rounded again.
     scenario
         0 for a genuine transaction, else the handbook's number of the scenario.
     """
@@ -60,7 +60,7 @@ class Replay:
     seconds: Ints
     customer: Ints
     terminal: Ints
-    cents: Ints
+    amount: Floats
     scenario: NDArray[np.int8]
 
     def __len__(self) -> int:
@@ -71,6 +71,11 @@ class Replay:
         """Day index of every transaction."""
         return self.seconds // DAY_SECONDS
 
+    @property
+    def cents(self) -> Ints:
+        """Amounts in whole cents."""
+        return np.rint(self.amount * 100).astype(np.int64)
+
     def table(self) -> pa.Table:
         """Return the data set with the handbook's column names."""
         origin = np.datetime64(self.start, "s")
@@ -80,7 +85,7 @@ class Replay:
                 "TX_DATETIME": origin + self.seconds.astype("timedelta64[s]"),
                 "CUSTOMER_ID": self.customer,
                 "TERMINAL_ID": self.terminal,
-                "TX_AMOUNT": self.cents / 100,
+                "TX_AMOUNT": self.amount,
                 "TX_TIME_SECONDS": self.seconds,
                 "TX_TIME_DAYS": self.days,
                 "TX_FRAUD": (self.scenario > 0).astype(np.int64),
@@ -95,10 +100,11 @@ def digest(data: Replay) -> str:
     It is taken over a C-ordered little-endian int64 matrix, one row a transaction: TX_TIME_SECONDS, CUSTOMER_ID,
     TERMINAL_ID, amount in cents, TX_FRAUD, TX_FRAUD_SCENARIO, the rows sorted by those columns in that order.
     """
-    columns = [data.seconds, data.customer, data.terminal, data.cents, data.scenario > 0, data.scenario]
+    cents = data.cents
+    columns = [data.seconds, data.customer, data.terminal, cents, data.scenario > 0, data.scenario]
     # Two keys of several columns each sort faster than six.
     when_and_who = data.seconds * (data.customer.max(initial=0) + 1) + data.customer
-    where_and_what = (data.terminal * (data.cents.max(initial=0) + 1) + data.cents) * 4 + data.scenario
+    where_and_what = (data.terminal * (cents.max(initial=0) + 1) + cents) * 4 + data.scenario
     order = np.lexsort((where_and_what, when_and_who))
     matrix = np.stack([column.astype("<i8")[order] for column in columns], axis=1)
     return hashlib.sha256(matrix.tobytes()).hexdigest()
@@ -134,10 +140,9 @@ def replay(world: World) -> Replay:
     terminal = _terminals(world, customers, terminals, np.bincount(customer, minlength=world.customers))
     if (terminal < 0).any():
         customer, seconds, cents, terminal = (column[terminal >= 0] for column in (customer, seconds, cents, terminal))
-    order = stable_order(seconds)  # rows come by customer, so this is: by time, then customer, then as drawn
-    data = Replay(
-        world.start, seconds[order], customer[order], terminal[order], cents[order], np.zeros(len(order), dtype=np.int8)
-    )
+    order = quicksort_order(seconds)
+    genuine = np.zeros(len(order), dtype=np.int8)
+    data = Replay(world.start, seconds[order], customer[order], terminal[order], cents[order] / 100, genuine)
     _commit_frauds(world, data)
     return data
 
@@ -265,7 +270,7 @@ def _sample(population: int, size: float, day: int) -> Ints:
 
 
 def _high_amounts(scenario: HighAmount, data: Replay) -> None:
-    data.scenario[data.cents > round(scenario.threshold * 100)] = 1
+    data.scenario[data.amount > scenario.threshold] = 1
 
 
 def _compromised_terminals(scenario: CompromisedTerminal, world: World, data: Replay) -> None:
@@ -281,5 +286,5 @@ def _compromised_cards(scenario: CompromisedCard, world: World, data: Replay) ->
         candidates = rows.between(_sample(world.customers, scenario.per_day, day), day, day + scenario.days)
         count = int(len(candidates) * scenario.share)
         taken = candidates[random.Random(day).sample(range(len(candidates)), count)]  # noqa: S311  (the handbook's)
-        data.cents[taken] = np.rint(data.cents[taken] * scenario.multiplier)
+        data.amount[taken] *= scenario.multiplier
         data.scenario[taken] = 3

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from fraud.simulator.worlds import load_world
 from unit.features.rolling import rolling_features
 
 ORACLE = Path(__file__).parents[2] / "oracle" / "handbook.json"
+PUBLISHED = Path(__file__).parents[2] / "oracle" / "published.json"
 FEATURES = [name.upper() for name in feature_names("v1")[1:]]
 
 
@@ -48,6 +50,23 @@ def test_handbook_features__equal_the_rolling_formulation() -> None:
 @pytest.mark.slow
 def test_handbook_features__equal_the_rolling_formulation_on_the_whole_data_set(published: pa.Table) -> None:
     assert_equal_but_for_ties(published)
+
+
+def test_handbook_features__are_the_published_ones_but_for_ties(published: pa.Table) -> None:
+    """Held to as the whole numbers that a value was made of, since the last bits of an average are nobody's promise."""
+    anchor = json.loads(PUBLISHED.read_text())["features"]
+    frame = published.to_pandas()
+    tied = frame.duplicated(["CUSTOMER_ID", "TX_DATETIME"], keep=False).to_numpy()
+    assert tied.sum() == anchor["tied_rows"]
+    for name, sha256 in anchor["sha256"].items():
+        values = frame[name].to_numpy(dtype=np.float64)
+        if "AVG_AMOUNT" in name:
+            values = values * frame[name.replace("AVG_AMOUNT", "NB_TX")].to_numpy() * 100
+        elif "RISK" in name:
+            values = values * frame[name.replace("RISK", "NB_TX")].to_numpy()
+        whole = np.rint(values).astype(np.int64)[~tied]
+        assert hashlib.sha256(whole.tobytes()).hexdigest() == sha256, name
+    assert list(anchor["sha256"]) == FEATURES
 
 
 def test_handbook_features__have_the_published_means(published: pa.Table) -> None:

@@ -1,5 +1,6 @@
 """The replay: the published data set bit for bit, and what a slow twin generates for other sizes."""
 
+import hashlib
 import json
 import random
 from pathlib import Path
@@ -17,6 +18,7 @@ from fraud.simulator.worlds import load_world
 from unit.simulator.handbook_twin import generate
 
 ORACLE = json.loads((Path(__file__).parents[2] / "oracle" / "handbook.json").read_text())
+PUBLISHED = json.loads((Path(__file__).parents[2] / "oracle" / "published.json").read_text())
 HANDBOOK = load_world("handbook")
 
 
@@ -27,6 +29,14 @@ def published() -> Replay:
 
 def test_replay__digest_is_that_of_the_published_data(published: Replay) -> None:
     assert digest(published) == ORACLE["digest"]["sha256"]
+
+
+def test_replay__every_value_is_the_published_one_in_its_order(published: Replay) -> None:
+    anchor = PUBLISHED["transactions"]
+    table = published.table()
+    assert table["TRANSACTION_ID"].to_pylist() == list(range(anchor["rows"]))
+    found = {name: hashlib.sha256(table[name].to_numpy().tobytes()).hexdigest() for name in anchor["sha256"]}
+    assert found == anchor["sha256"]
 
 
 def test_replay__every_day_is_the_published_one(published: Replay) -> None:
@@ -54,16 +64,16 @@ def test_replay__every_day_is_the_published_one(published: Replay) -> None:
 def test_digest__does_not_depend_on_the_order_of_rows_and_on_nothing_less_than_all_of_them(published: Replay) -> None:
     few = Replay(
         published.start,
-        *(getattr(published, name)[:500] for name in ("seconds", "customer", "terminal", "cents", "scenario")),
+        *(getattr(published, name)[:500] for name in ("seconds", "customer", "terminal", "amount", "scenario")),
     )
     backwards = Replay(
-        few.start, few.seconds[::-1], few.customer[::-1], few.terminal[::-1], few.cents[::-1], few.scenario[::-1]
+        few.start, few.seconds[::-1], few.customer[::-1], few.terminal[::-1], few.amount[::-1], few.scenario[::-1]
     )
     assert digest(backwards) == digest(few)
-    for name in ("seconds", "customer", "terminal", "cents"):
+    for name in ("seconds", "customer", "terminal", "amount"):
         column = getattr(few, name).copy()
         column[137] += 1
-        other = Replay(few.start, few.seconds, few.customer, few.terminal, few.cents, few.scenario)
+        other = Replay(few.start, few.seconds, few.customer, few.terminal, few.amount, few.scenario)
         setattr(other, name, column)
         assert digest(other) != digest(few)
 
@@ -75,8 +85,8 @@ def test_digest__does_not_depend_on_the_order_of_rows_and_on_nothing_less_than_a
 def test_replay__equals_the_slow_twin_for_other_sizes(customers: int, terminals: int, days: int, radius: float) -> None:
     fast = replay(HANDBOOK.changed(customers=customers, terminals=terminals, days=days, radius=radius))
     slow = generate(customers, terminals, days, radius)
-    columns = (fast.seconds, fast.customer, fast.terminal, fast.cents, fast.scenario)
-    rows = [(row.seconds, row.customer, row.terminal, round(row.amount * 100), row.scenario) for row in slow]
+    columns = (fast.seconds, fast.customer, fast.terminal, fast.amount, fast.scenario)
+    rows = [(row.seconds, row.customer, row.terminal, row.amount, row.scenario) for row in slow]
     assert list(zip(*(column.tolist() for column in columns), strict=True)) == rows
 
 
@@ -125,7 +135,7 @@ def test_generate__writes_the_handbooks_columns_a_file_a_day(tmp_path: Path) -> 
     whole = replay(world)
     rows = sum(pq.ParquetFile(file).metadata.num_rows for file in files)
     assert rows == len(whole)
-    assert third["TX_AMOUNT"].to_pylist() == (whole.cents[whole.days == 2] / 100).tolist()
+    assert third["TX_AMOUNT"].to_pylist() == whole.amount[whole.days == 2].tolist()
     assert pq.ParquetFile(out / "customers.parquet").metadata.num_rows == 60
     assert pq.ParquetFile(out / "terminals.parquet").metadata.num_rows == 150
 

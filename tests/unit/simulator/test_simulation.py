@@ -9,7 +9,7 @@ import pytest
 from fraud.errors import ConfigurationError
 from fraud.simulator import frauds
 from fraud.simulator import simulate as exported
-from fraud.simulator.ordering import sort_pairs, stable_order
+from fraud.simulator.ordering import quicksort_order, sort_pairs, stable_order
 from fraud.simulator.population import population
 from fraud.simulator.simulation import DAY_IDS, DayResult, simulate
 from fraud.simulator.streams import stream
@@ -161,6 +161,15 @@ def test_streams__differ_by_purpose_and_address_and_repeat() -> None:
     drawn = {tuple(stream(*address).integers(2**62, size=3).tolist()) for address in addresses}
     assert len(drawn) == len(addresses)
     assert stream(7, "a", 5).random() == stream(7, "a", 5).random()
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 16, 17, 18, 500, 20_000])
+@pytest.mark.parametrize("values", [1, 3, 10_000])
+def test_quicksort_order__sorts(rows: int, values: int) -> None:
+    column = np.random.default_rng(rows).integers(0, values, rows)
+    order = quicksort_order(column)
+    assert np.array_equal(np.sort(order), np.arange(rows))
+    assert np.array_equal(column[order], np.sort(column))
 
 
 def test_stable_order__is_numpys() -> None:
