@@ -9,8 +9,14 @@ WORLD ?= demo
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 LOCKS := requirements/local-py311.txt requirements/local-py312.txt
-STYLED := include docker dags plugins tests benchmarks docs
+STYLED := include docker dags plugins tests benchmarks docs deploy
 BENCHMARKS ?= simulator features feature_sets models dags
+
+AIRFLOW := $(shell sed -n 's/^apache-airflow==//p' requirements.txt)
+NEXT_AIRFLOW ?= 3.3.1
+DOCKER ?= docker
+DEPLOY := .venv-deploy/.installed
+TAG ?= $(shell git rev-parse --short HEAD 2>/dev/null)
 
 export PORT AWS_PORT PYTHON
 
@@ -64,13 +70,50 @@ screenshots: setup ## take the documentation's pictures from the running stack (
 bench: setup ## measure speed and memory, write docs/benchmarks.md; BENCHMARKS="features dags" chooses
 	@for name in $(BENCHMARKS); do echo "== $$name" && $(BIN)/python -m benchmarks.$$name || exit 1; done
 
+image: ## build the jobs' image; PUSH=yes ENV=test TAG=v1 also pushes it to that environment's repository
+	@$(DOCKER) build --file docker/fraud/Dockerfile --tag fraud $(BUILD) .
+	@if [ "$(PUSH)" = yes ]; then docker/push "$(ENV)" "$(TAG)"; fi
+
+dev: ## the whole system in containers, as `make up` shows it
+	@$(DOCKER) compose --file docker/compose.yaml up --build
+
+package: setup ## write dist/mwaa: what Amazon MWAA takes
+	@$(BIN)/python -m deploy package
+
+deploy: setup ## create or change the environment ENV=test with the image TAG=v1, each change shown first
+	@$(BIN)/python -m deploy up --env "$(ENV)" --image "$(TAG)" --until "$(UNTIL)" $(if $(filter yes,$(YES)),--yes)
+
+destroy: setup ## remove the environment ENV=test; DELETE_DATA=yes says that its data may go
+	@$(BIN)/python -m deploy destroy --env "$(ENV)" $(if $(filter yes,$(DELETE_DATA)),--delete-data) $(if $(filter yes,$(YES)),--yes)
+
+aws-smoke: setup ## play a tiny world on the deployed environment ENV=test, and remove what that made
+	@$(BIN)/python -m deploy smoke --env "$(ENV)" $(if $(filter yes,$(YES)),--yes)
+
+check-deploy: $(DEPLOY) ## the templates, checked by cfn-lint and checkov
+	@.venv-deploy/bin/cfn-lint deploy/*.yaml
+	@.venv-deploy/bin/checkov --directory deploy --framework cloudformation --quiet --compact --skip-download
+
+$(DEPLOY): requirements/deploy.txt | setup
+	@$(BIN)/python -m venv .venv-deploy
+	@VIRTUAL_ENV=.venv-deploy $(BIN)/uv pip install --quiet --require-hashes -r requirements/deploy.txt
+	@touch $@
+
+next-airflow: setup ## load the DAGs with the next version of Airflow and say what breaks
+	@$(BIN)/python -m deploy.next_airflow "$(NEXT_AIRFLOW)"
+
 lock: setup ## make the lock files anew from requirements/*.in
 	@for minor in 11 12; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.$$minor \
-	    --custom-compile-command "make lock" --constraint requirements/constraints-airflow-3.2.1.txt \
+	    --custom-compile-command "make lock" --constraint requirements/constraints-airflow-$(AIRFLOW).txt \
 	    --output-file requirements/local-py3$$minor.txt requirements/local.in || exit 1; \
 	done
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-annotate --custom-compile-command "make lock" --output-file requirements/deploy.txt requirements/deploy.in
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-annotate --custom-compile-command "make lock" --constraint requirements/constraints-airflow-$(AIRFLOW).txt \
+	  --output-file docker/airflow/requirements.txt docker/airflow/postgres.in
 	@grep -o '^uv==[^ ]*' requirements/local-py312.txt | $(BIN)/uv pip compile --quiet --universal --generate-hashes \
 	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" --output-file requirements/uv.txt -
 
+.PHONY: image dev package deploy destroy aws-smoke check-deploy next-airflow
 .PHONY: help setup demo up down clean status logs doctor test slow lint types bench screenshots lock

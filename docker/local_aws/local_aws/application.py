@@ -19,6 +19,7 @@ from xml.sax.saxutils import escape
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from local_aws.calls import Call, CallLog, s3_calls, service_calls
 from local_aws.s3 import Store
 from local_aws.services import KEPT, Keeper
 
@@ -28,7 +29,7 @@ Answer = tuple[int, dict[str, str], bytes]
 """Status, headers, body."""
 
 Handler = Callable[[str, str, bytes], Answer]
-"""Answers one JSON request of a service of our own: region, operation, body."""
+"""Answers one JSON request of a service of our own: region, operation (of a REST service: method and target), body."""
 
 LOOPBACK_HOST = re.compile(r"^([a-z0-9.-]+\.)?(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$", re.IGNORECASE)
 READING = ("Describe", "Get", "List", "Head", "Search", "BatchGet", "Filter", "Test", "Lookup", "Query", "Check")
@@ -51,6 +52,8 @@ class Application:
         Services of our own by signing name.
     health
         Gives what ``GET /_local/health`` answers.
+    calls
+        Notes what is called.
     """
 
     def __init__(
@@ -59,13 +62,16 @@ class Application:
         keeper: Keeper,
         handlers: Mapping[str, Handler],
         health: Callable[[], dict[str, Any]],
+        calls: CallLog,
     ) -> None:
         self._store, self._keeper, self._handlers, self._health = store, keeper, dict(handlers), health
+        self._calls = calls
         self._moto = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         service, region = _service(environ)
+        self._calls.note(_calls(service, environ))
         try:
             # A page in somebody's browser must not reach this server by a name of its own.
             if not LOOPBACK_HOST.match(environ.get("HTTP_HOST", "")):
@@ -73,7 +79,7 @@ class Application:
             elif environ["PATH_INFO"].startswith("/_local/"):
                 answer = self._local(environ)
             elif service in self._handlers:
-                operation = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")[2]
+                operation = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")[2] or _rest_operation(environ)
                 answer = self._handlers[service](region, operation, _body(environ))
             elif service == "s3":
                 return self._s3(environ, start_response)
@@ -119,6 +125,25 @@ def _service(environ: WSGIEnvironment) -> tuple[str, str]:
     return (scope[2].lower(), scope[1]) if scope else ("s3", "us-east-1")
 
 
+def _calls(service: str, environ: WSGIEnvironment) -> list[Call]:
+    """Return the permissions that a signed request needs."""
+    caller = re.search(r"Credential=([^/,]+)/", environ.get("HTTP_AUTHORIZATION", ""))
+    if caller is None:
+        return []
+    if service == "s3":
+        return s3_calls(caller[1], environ["REQUEST_METHOD"], *_address(environ), environ.get("QUERY_STRING", ""))
+    body = _body(environ)
+    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        fields: dict[str, Any] = {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
+    else:
+        try:
+            read = json.loads(body or b"{}")
+        except ValueError:
+            read = {}
+        fields = read if isinstance(read, dict) else {}
+    return service_calls(caller[1], service, _action(environ), fields)
+
+
 def _address(environ: WSGIEnvironment) -> tuple[str | None, str | None]:
     """Return bucket and key that an S3 request addresses, in the path or with the bucket in the host name."""
     path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace").lstrip("/")
@@ -127,6 +152,11 @@ def _address(environ: WSGIEnvironment) -> tuple[str | None, str | None]:
         path = f"{host.removesuffix('.localhost')}/{path}"
     bucket, _, key = path.partition("/")
     return bucket or None, key or None
+
+
+def _rest_operation(environ: WSGIEnvironment) -> str:
+    """Return method, path and query of a request that names no operation."""
+    return f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"
 
 
 def _body(environ: WSGIEnvironment) -> bytes:

@@ -25,6 +25,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from local_aws import logs, s3, sagemaker
 from local_aws.application import Application, Handler
+from local_aws.calls import CallLog
 from local_aws.database import Database
 from local_aws.sagemaker.container import Host, probe_private_ml
 from local_aws.sagemaker.images import DEFAULT_IMAGES, Image, read_images
@@ -127,7 +128,8 @@ def serve(arguments: argparse.Namespace) -> None:
                 "running_jobs": runner.running(),
             }
 
-        application = Application(store, keeper, {"sagemaker": service, **handlers}, health)
+        calls = CallLog(state_dir / "calls.jsonl")
+        application = Application(store, keeper, {"sagemaker": service, **handlers}, health, calls)
         server = make_server(
             HOST, port, application, threaded=True, request_handler=RequestHandler, fd=listener.fileno()
         )

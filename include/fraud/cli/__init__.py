@@ -7,12 +7,13 @@ import sys
 
 import typer
 
-from fraud.cli import evaluate_loop, handbook, world
+from fraud.cli import cost, evaluate_loop, handbook, world
 from fraud.errors import FraudError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__.splitlines()[0])
 app.add_typer(handbook.app, name="handbook")
 app.add_typer(world.app, name="world")
+app.command("cost")(cost.cost)
 app.command("evaluate-loop")(evaluate_loop.evaluate_loop)
 
 

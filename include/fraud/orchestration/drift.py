@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from functools import partial
@@ -22,6 +23,8 @@ from fraud.orchestration.requests import run_folder, step_days
 from fraud.settings import Settings
 
 __all__ = ["close_days", "decide_days", "load_drift", "plan_report"]
+
+logger = logging.getLogger(__name__)
 
 Request = Mapping[str, Any]
 
@@ -117,6 +120,8 @@ def decide_days(
             decision = decision.model_copy(update={"notices": found})
             decided[day] = decision.model_dump(mode="json")
             objects.write_json(layout.decision(day), decided[day])
+        # An alarm of the deployment counts these lines (deploy/watch.yaml).
+        logger.info("drift decision of %s: alarm %s, action %s", day, decided[day]["alarm"], decided[day]["action"])
     return [decided[day] for day in days]
 
 

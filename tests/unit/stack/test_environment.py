@@ -40,7 +40,7 @@ def home(tmp_path: Path) -> Home:
 def test_environment__nothing_of_the_users_aws_or_airflow_gets_in(home: Home) -> None:
     environment = airflow_environment(home, Ports(8001, 8002), DEPLOYMENT, {}, SHELL)
     assert environment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:8002"
-    assert environment["AWS_ACCESS_KEY_ID"] == "local"
+    assert environment["AWS_ACCESS_KEY_ID"] == "airflow"
     assert environment["AIRFLOW_HOME"] == str(home.airflow)
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "FRAUD_LOCAL_HOME"):
         assert name not in environment

@@ -144,6 +144,8 @@ def airflow_environment(
         | dict(provisioned)
         | {
             "AIRFLOW_HOME": str(home.airflow),
+            # Its calls are told from the operator's by the key (local_aws.calls), as on AWS by the role.
+            "AWS_ACCESS_KEY_ID": "airflow",
             # What boto3 finds by itself; without it every task asks the API server in vain.
             "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
             "NO_COLOR": "1",

@@ -1,0 +1,1 @@
+"""Deployment to an AWS account: templates, packaging for MWAA, and the commands behind ``make deploy``."""
