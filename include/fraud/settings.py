@@ -31,17 +31,20 @@ class TrainingDefaults(_Block):
     holdout_percent: int = Field(40, ge=10, le=60, description="share of the customers kept for evaluation, by hash")
     candidates: tuple[str, ...] = ("xgboost_builtin", "xgboost", "logistic_regression")
     seed: int = Field(0, ge=0)
+    tuning_jobs: int = Field(10, ge=1, le=100, description="training jobs of one tuning job")
+    tuning_parallel: int = Field(2, ge=1, le=10, description="of them at once")
+    tuning_days: int = Field(7, ge=3, le=28, description="last labelled days, which settings are compared on")
 
 
 class PromotionRule(_Block):
     """When a challenger replaces the champion, both measured on the same held-out transactions (docs/monitoring.md)."""
 
     scheduled_days: int = Field(14, ge=1, description="labelled days compared after scheduled training")
-    scheduled_min_gain: float = Field(0.015, ge=0, description="least gain in average precision, scheduled")
-    scheduled_min_frauds: int = Field(300, ge=1)
+    scheduled_min_gain: float = Field(0.03, ge=0, description="least gain in average precision, scheduled")
+    scheduled_min_frauds: int = Field(200, ge=1, description="held out over 14 days at the handbook's size: 240 to 340")
     alarm_days: int = Field(3, ge=1, description="labelled days compared after an alarm")
     alarm_min_gain: float = Field(0.05, ge=0, description="least gain in average precision, after an alarm")
-    alarm_min_frauds: int = Field(150, ge=1)
+    alarm_min_frauds: int = Field(50, ge=1, description="held out over 3 days at the handbook's size: 54 to 100")
     max_card_precision_loss: float = Field(0.01, ge=0, description="most card precision@k that may be lost")
     bootstrap_samples: int = Field(500, ge=100)
     bootstrap_percentile: float = Field(5.0, gt=0, lt=50, description="this percentile of the gain must be above 0")
@@ -95,6 +98,8 @@ class Settings(_Block):
     first_day: date = Field(date(2026, 1, 1), description="first day of the daily schedule")
     feature_version: Literal["v1", "v2"] = "v1"
     feature_engine: Literal["sagemaker", "emr"] = "sagemaker"
+    emr_application_id: str = Field("", description="EMR Serverless application that computes features, if it does")
+    emr_max_executors: int = Field(4, ge=1, le=1000, description="workers of 4 vCPU and 16 GB (docs/features.md)")
 
     role_arn: str = Field("", description="execution role of the SageMaker jobs")
     image: str = Field("fraud:latest", description="URI of the project's own image")
@@ -106,6 +111,9 @@ class Settings(_Block):
     redshift_workgroup: str = "fraud"
     redshift_database: str = "fraud"
     notifications_topic_arn: str = ""
+    owner_link: str = Field(
+        "", pattern=r"^$|^(https?://|mailto:).+", description="where the DAGs' owner leads to: a page or a mail address"
+    )
 
     deferrable: bool = True
     poll_seconds: int = Field(30, ge=1, le=3600)
@@ -113,6 +121,9 @@ class Settings(_Block):
     retries: int = Field(2, ge=0, le=10)
     retry_delay_seconds: int = Field(60, ge=0)
     scoring_wait_hours: float = Field(12, gt=0, description="how long scoring waits for the day before")
+
+    require_approval: bool = Field(False, description="a person approves a promotion that the rule proposes")
+    approval_hours: float = Field(72, gt=0, description="without an answer for so long the champion stays")
 
     alert_budget: int = Field(100, ge=1, description="cards that the investigators can look at in a day")
     investigation_cost: float = Field(10.0, ge=0, description="of one alert, in the amounts' currency")

@@ -133,8 +133,9 @@ def score_one(name: str, seed: int, settings: Settings, plot: Path | None, **cha
 
 def _conditions(settings: Settings) -> dict[str, Any]:
     """Return the settings that a score depends on."""
-    names = {"drift", "drift_retrain", "promotion", "training", "alert_budget", "compromised_days"}
-    return {"settings": settings.model_dump(mode="json", include=names)}
+    names = {"drift": True, "drift_retrain": True, "promotion": True, "alert_budget": True, "compromised_days": True}
+    training = {"window_days": True, "holdout_percent": True, "candidates": True, "seed": True}
+    return {"settings": settings.model_dump(mode="json", include={**names, "training": training})}
 
 
 def _json(content: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from statistics import mean, median
 from typing import Any
 
 from fraud.monitoring.loop.calm import levels
+from fraud.monitoring.loop.history import LABEL_DELAY_DAYS
 from fraud.monitoring.loop.kinds import DRIFTED_DAYS, Kind
 from fraud.monitoring.loop.loop import Day, Policy, Run
 from fraud.settings import DriftThresholds
@@ -54,7 +55,8 @@ class WorldScore:
     days_to_recover
         Drifted days until a week's mean lies within a tenth of the loss of the calm level; None for never.
     tried, promoted
-        Challengers of the closed loop from the drift's first day on, by what triggered them.
+        Challengers of the closed loop, by what triggered them; where there is drift, those that labels of drifted days
+        had a part in. What is promoted before that answers to something else.
     worse
         Challengers promoted on any day that did worse than the champion they replaced, on the 14 days that followed.
     """
@@ -101,7 +103,8 @@ def score_world(
     drifted = [day for day in closed.days if day.day >= start]
     before = mean(day.average_precision for day in runs["never"].days if day.day < start)
     kinds = ("scheduled", "alarm")
-    trainings = [training for training in closed.trainings if not drifts or training.as_of > start]
+    first = start + LABEL_DELAY_DAYS + 1 if drifts else 0
+    trainings = [training for training in closed.trainings if training.as_of >= first]
     return WorldScore(
         seed=seed,
         start=start if drifts else None,

@@ -58,7 +58,7 @@ def runs(
                 )
                 for number in DAYS
             ],
-            [Training(114, "alarm", True, "x", 0.1), Training(107, "scheduled", True, "x", -0.01)],
+            [Training(114, "alarm", True, "x", 0.1), Training(108, "scheduled", True, "x", -0.01)],
         ),
     }
 
@@ -126,9 +126,9 @@ def test_challengers__are_counted_by_what_triggered_them_and_worse_ones_are_told
     assert found.worse == 1
 
 
-def test_challengers__of_calm_days_are_counted_where_nothing_drifts() -> None:
+def test_challengers__without_a_label_of_a_drifted_day_are_counted_only_where_nothing_drifts() -> None:
     lived = runs()
-    lived["closed"].trainings.append(Training(START, "scheduled", True, "x", 0.1))
+    lived["closed"].trainings.append(Training(START + 7, "scheduled", True, "x", 0.1))
     assert score_world(KINDS["amounts"], 1, START, lived, T).promoted == {"scheduled": 1, "alarm": 1}
     assert score_world(KINDS["none"], 1, START, lived, T).promoted == {"scheduled": 2, "alarm": 1}
 
