@@ -57,8 +57,9 @@ class WorldScore:
     tried, promoted
         Challengers of the closed loop, by what triggered them; where there is drift, those that labels of drifted days
         had a part in. What is promoted before that answers to something else.
-    worse
-        Challengers promoted on any day that did worse than the champion they replaced, on the 14 days that followed.
+    promotions
+        Every promotion of the closed loop: ``day`` counted from the drift's first as the delays are (0 or less before
+        it), ``by`` what triggered it, ``gain`` in average precision on the 14 days that followed, by the truth.
     """
 
     seed: int
@@ -74,7 +75,7 @@ class WorldScore:
     days_to_recover: int | None
     tried: dict[str, int]
     promoted: dict[str, int]
-    worse: int
+    promotions: list[dict[str, Any]]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, from which the score can be made again."""
@@ -119,7 +120,9 @@ def score_world(
         days_to_recover=_days_to_recover(runs, start, before) if drifts else None,
         tried={one: sum(training.kind == one for training in trainings) for one in kinds},
         promoted={one: sum(t.promoted and t.kind == one for t in trainings) for one in kinds},
-        worse=sum(training.promoted and training.gain < 0 for training in closed.trainings),
+        promotions=[
+            {"day": one.as_of - start + 1, "by": one.kind, "gain": one.gain} for one in closed.trainings if one.promoted
+        ],
     )
 
 
@@ -152,7 +155,7 @@ def summarise(scores: Sequence[WorldScore]) -> dict[str, Any]:
         "days_to_recover": _delays([score.days_to_recover for score in scores]),
         "tried": {one: mean(score.tried[one] for score in scores) for one in scores[0].tried},
         "promoted": {one: mean(score.promoted[one] for score in scores) for one in scores[0].promoted},
-        "promoted_worse": sum(score.worse for score in scores),
+        "promoted_worse": sum(one["gain"] < 0 for score in scores for one in score.promotions),
     }
 
 

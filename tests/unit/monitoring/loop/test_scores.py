@@ -123,7 +123,11 @@ def test_precision__is_the_mean_over_the_drifted_days() -> None:
 def test_challengers__are_counted_by_what_triggered_them_and_worse_ones_are_told() -> None:
     found = score()
     assert (found.tried, found.promoted) == ({"scheduled": 1, "alarm": 1}, {"scheduled": 1, "alarm": 1})
-    assert found.worse == 1
+    assert found.promotions == [
+        {"day": 15, "by": "alarm", "gain": 0.1},
+        {"day": 9, "by": "scheduled", "gain": -0.01},
+    ]
+    assert summarise([found, found])["promoted_worse"] == 2
 
 
 def test_challengers__without_a_label_of_a_drifted_day_are_counted_only_where_nothing_drifts() -> None:
