@@ -11,8 +11,16 @@ One run a day at 01:00 UTC, for the day before. A day's outputs are recorded in 
 of a day waits for the drift decision of the day before, so that a promotion is never a race. Several days may be under
 way.
 
-**When it fails**: the failed task's log says what was wrong and what to do. Mend it and clear the task: every task can
-be run again. Later days wait (twelve hours by default) and go on by themselves.
+**When it fails**: later days wait (twelve hours by default) and go on by themselves once this one is mended.
+
+- `check_request`: its log says which day or champion is missing, and which DAG makes it. Make it, clear the task.
+- a job (`simulate_transactions`, `compute_features`, `transform`, …): its reason is in the task's log, its output
+  behind the link *Job*. Mend it, clear the `plan_…` task before it.
+- `record_…`: an output is not what the job said it wrote. Clear the job's task to write it again.
+- `load_…`: the statement's error is in the log. Clear it: a load replaces the day whole.
+- `wait_for_…`: the day before is not closed. Mend that day's run; clear this task if it timed out.
+- `trigger_training`: the training run failed. Mend and clear it there, then clear this task.
+- any other: mend what the log names and clear the task. Every task can be run again.
 """
 
 from datetime import date, timedelta
@@ -22,7 +30,7 @@ from airflow.sdk import CronDataIntervalTimetable, Param, dag, get_current_conte
 
 from fraud.orchestration.groups import Groups
 from fraud.orchestration.objects import Objects
-from fraud.orchestration.operators import default_args, fail_fast
+from fraud.orchestration.operators import default_args, fail_fast, owner_links
 from fraud.orchestration.registry import packages_of
 from fraud.orchestration.requests import daily_request
 from fraud.settings import Settings
@@ -42,6 +50,7 @@ settings = Settings.from_environment()
     dagrun_timeout=timedelta(hours=settings.scoring_wait_hours + 12),
     default_args=default_args(settings),
     tags=["fraud", "daily"],
+    owner_links=owner_links(settings),
     doc_md=__doc__,
     params={
         "date": Param(

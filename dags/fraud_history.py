@@ -1,15 +1,29 @@
 """### The past: bootstrap, recompute, re-score
 
 ```
-prepare ──► transactions ──► features ──► train ──► scoring ──► drift
- world       one job for the whole range at every step; the run never acts on what it sees
- schema
+check_request ─► prepare ─► transactions ─► features ─► train ─► scoring ─► drift ─► rescore
+                  world      one job for the whole range at every step
+                  schema     the run never acts on what it sees
 ```
 
 Without dates it bootstraps an environment: everything before the first scheduled day, the first champion, its scores
 and metrics. With dates it does the chosen steps again over that range; running a step again over a day changes nothing.
 
-**When it fails**: the failed task's log says what was wrong and what to do. Mend it and clear the task.
+**By hand** (Trigger, then fill in):
+
+- bootstrap an environment: nothing
+- recompute features: *First day*, *Last day*, *Steps* features
+- score days that were missed: dates, *Steps* scoring (and drift); each day by its own champion
+- ask what another version says of delivered days: dates, *Steps* rescore, *Model version*. The answer goes into the
+  table `rescores`; the alerts that were sent, and the labels that they led to, stay.
+
+**When it fails**
+
+- `check_request`: its log says what was wrong with the request, or which day is missing. Trigger a new run.
+- a job (`simulate_transactions`, `compute_features`, `transform`, …): its reason is in the task's log, its output
+  behind the link *Job*. Mend it, clear the `plan_…` task before it.
+- `record_…`: an output is not what the job said it wrote. Clear the job's task to write it again.
+- any other: mend what the log names and clear the task. Every task can be run again.
 """
 
 from datetime import timedelta
@@ -18,12 +32,13 @@ from airflow.sdk import Param, chain, dag, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
 
 from fraud import warehouse
+from fraud.orchestration import interventions
 from fraud.orchestration.groups import Groups
 from fraud.orchestration.objects import Objects
-from fraud.orchestration.operators import Operators, default_args, fail_fast
+from fraud.orchestration.operators import Operators, default_args, fail_fast, owner_links
 from fraud.orchestration.plans import store_world
 from fraud.orchestration.registry import packages_of
-from fraud.orchestration.requests import HISTORY_STEPS, history_request
+from fraud.orchestration.requests import BOOTSTRAP_STEPS, HISTORY_STEPS, history_request
 from fraud.settings import Settings
 
 settings = Settings.from_environment()
@@ -38,6 +53,7 @@ settings = Settings.from_environment()
     dagrun_timeout=timedelta(hours=24),
     default_args=default_args(settings),
     tags=["fraud", "history", "by hand"],
+    owner_links=owner_links(settings),
     doc_md=__doc__,
     params={
         "start": Param(
@@ -45,14 +61,14 @@ settings = Settings.from_environment()
         ),
         "end": Param(None, type=["null", "string"], format="date", title="Last day", description="Included."),
         "steps": Param(
-            list(HISTORY_STEPS),
+            list(BOOTSTRAP_STEPS),
             type="array",
             items={"type": "string", "enum": list(HISTORY_STEPS)},
             minItems=1,
             uniqueItems=True,
             examples=list(HISTORY_STEPS),
             title="Steps",
-            description="What to do, in this order.",
+            description="What to do, in this order. Without dates: the bootstrap.",
         ),
         "world": Param(
             None,
@@ -65,7 +81,7 @@ settings = Settings.from_environment()
             type=["null", "integer"],
             minimum=1,
             title="Model version",
-            description="Score with this version, not the day's champion.",
+            description="For step rescore: the version that scores the days again, into the table rescores.",
         ),
     },
 )
@@ -101,6 +117,7 @@ def fraud_history() -> None:
         groups.train(request),
         groups.scoring(request, wait=False),
         groups.drift(request, act=False),
+        interventions.rescore(groups, request),
     )
 
 

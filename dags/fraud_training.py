@@ -1,27 +1,48 @@
 """### Train challengers, promote the best if it is better
 
 ```
-train data, held-out data ──► one job a candidate ──► evaluate on held-out customers ──► approve or reject
+check_request ─┬─► set_retraining                                             pause or resume the retraining loop
+               │
+               ├─► train      unload data ─► (tune) ─► one job a candidate ─► evaluate on held-out customers ─► register
+               │                                                                                                    │
+               └─► promotion  find the challenger, or the version asked for ─► (ask a person) ─► conclude ◄─────────┘
 ```
 
 Weekly, when the drift decision asks for it, or by hand. A challenger replaces the champion only by the promotion rule
 (settings, docs/monitoring.md), measured on the same transactions of customers that no model was trained on. The
-verdict, with its numbers and its reason, is on the model package, in `fraud.verdicts` and in
-`training/<run>/verdict.json`.
+verdict, with its numbers and its reason, is on the model package, in `fraud.verdicts`, in
+`training/<run>/verdict.json`, on the Fraud monitor, and in the note of the run.
 
-**When it fails**: a candidate's own reason stands in its job's log; clear the mapped task to train it again.
+**By hand** (Trigger, then fill in what is wanted, leave the rest):
+
+- train now: *Kind* manual; *Candidates*, *Window*, *Hyperparameters* as wished
+- search hyperparameters first: *Tune*
+- promote an earlier version, or roll back: *Promote version*; *As of* for another day than today
+- be asked before a promotion: *Require approval*; the answer is given under Browse → Required actions
+- pause or resume retraining: *Retraining*
+
+**When it fails**
+
+- `check_request`: its log says in one sentence what was wrong with the request. Trigger a new run.
+- `train_candidate`, `tune_candidate`, `evaluate_candidates`: the job's own reason is in the task's log, its output
+  behind the link *Job*. Mend it; clear the task, or the `plan_…` task before it.
+- `approve_promotion` waits for a person, it does not fail. While it waits, later runs of this DAG are queued.
+- any other: mend what the log names and clear the task. Every task can be run again.
 """
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pendulum
 from airflow.sdk import CronDataIntervalTimetable, Param, dag, get_current_context, task
 
 from fraud.models.candidates import CANDIDATES, overrides_schema
+from fraud.orchestration import interventions, notes
 from fraud.orchestration.groups import Groups
 from fraud.orchestration.objects import Objects
-from fraud.orchestration.operators import default_args, fail_fast
-from fraud.orchestration.requests import read_world, run_folder, training_request
+from fraud.orchestration.operators import default_args, fail_fast, owner_links
+from fraud.orchestration.registry import packages_of
+from fraud.orchestration.requests import read_world, run_folder
+from fraud.orchestration.training_requests import training_run
 from fraud.settings import Settings
 
 settings = Settings.from_environment()
@@ -35,9 +56,10 @@ settings = Settings.from_environment()
     start_date=pendulum.datetime(settings.first_day.year, settings.first_day.month, settings.first_day.day, tz="UTC"),
     catchup=False,
     max_active_runs=1,
-    dagrun_timeout=timedelta(hours=12),
+    dagrun_timeout=timedelta(hours=12 + settings.approval_hours),
     default_args=default_args(settings),
     tags=["fraud", "training"],
+    owner_links=owner_links(settings),
     doc_md=__doc__,
     params={
         "kind": Param(
@@ -45,14 +67,14 @@ settings = Settings.from_environment()
             type="string",
             enum=["scheduled", "alarm", "manual"],
             title="Kind",
-            description="Which promotion rule applies.",
+            description="Which promotion rule applies: after an alarm fewer days are compared, and more is asked.",
         ),
         "as_of": Param(
             None,
             type=["null", "string"],
             format="date",
             title="As of",
-            description="Labels known before this day are used; the model may score from it on. Empty: the run's day.",
+            description="Labels known before this day are used; the model may score from it on. Empty: today.",
         ),
         "candidates": Param(
             list(settings.training.candidates),
@@ -78,6 +100,41 @@ settings = Settings.from_environment()
             title="Hyperparameters",
             description='Overrides by candidate, for example {"xgboost": {"max_depth": 5}}.',
         ),
+        "tune": Param(
+            [],
+            type="array",
+            items={"type": "string", "enum": sorted(CANDIDATES)},
+            uniqueItems=True,
+            examples=sorted(CANDIDATES),
+            title="Tune",
+            description="Candidates whose hyperparameters a tuning job searches first; each joins the comparison as "
+            "<candidate>_tuned.",
+        ),
+        "require_approval": Param(
+            settings.require_approval,
+            type="boolean",
+            title="Require approval",
+            description="A person approves a promotion under Browse → Required actions before it takes effect.",
+        ),
+        "promote_version": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            title="Promote version",
+            description="Train nothing: have this registered version score from As of on. Rolls back when it is older "
+            "than the champion.",
+            section="Instead of training",
+        ),
+        "retraining": Param(
+            "keep",
+            type="string",
+            enum=["keep", "pause", "resume"],
+            values_display={"keep": "as it is", "pause": "pause", "resume": "resume"},
+            title="Retraining",
+            description="Pause or resume the retraining loop (the weekly training, and what drift triggers); the run "
+            "does nothing else.",
+            section="Instead of training",
+        ),
     },
 )
 def fraud_training() -> None:
@@ -88,24 +145,27 @@ def fraud_training() -> None:
     @task
     @fail_fast
     def check_request() -> dict:
-        """Work out the window and refuse what cannot work before any job starts."""
+        """Work out what is asked for and refuse what cannot work before any job starts."""
         context = get_current_context()
-        params = context["params"]
-        day = params["as_of"] or str(context["dag_run"].run_after.date())
-        return {
-            "training": training_request(
-                settings,
-                read_world(objects),
-                kind=params["kind"],
-                as_of=date.fromisoformat(day),
-                run=run_folder(context["run_id"]),
-                candidates=params["candidates"],
-                hyperparameters=params["hyperparameters"],
-                window_days=params["window_days"],
-            )
-        }
+        run = context["dag_run"]
+        request = training_run(
+            settings,
+            objects,
+            packages_of(settings)[1],
+            read_world(objects),
+            context["params"],
+            day=run.run_after.date(),
+            run=run_folder(context["run_id"]),
+            user=run.triggering_user_name,
+            scheduled=run.run_type == "scheduled",
+        )
+        if not any(request[name] for name in ("training", "promotion", "retraining")):
+            notes.say("Nothing was trained: retraining is paused")
+        return request
 
-    groups.train(check_request())
+    request = check_request()
+    interventions.set_retraining(groups, request)
+    groups.train(request) >> interventions.promotion(groups, request)
 
 
 fraud_training()

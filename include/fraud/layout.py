@@ -108,6 +108,16 @@ def decision(day: date) -> str:
     return f"monitoring/decisions/{day}.json"
 
 
+def retraining() -> str:
+    """Key of whether the retraining loop is paused, and by whom; none means that it runs."""
+    return "monitoring/retraining.json"
+
+
+def rescores(version: int) -> str:
+    """Folder of what another model version says about days that were scored before."""
+    return f"rescores/version={version}/"
+
+
 def monitoring(name: str) -> str:
     """Key of a monitoring object."""
     return f"monitoring/{name}"

@@ -67,6 +67,13 @@ TABLES: dict[str, tuple[Column, ...]] = {
         _MODEL_VERSION,
         Column("score", "float64", "DOUBLE PRECISION", "probability of fraud, 0 to 1"),
     ),
+    # The same columns as predictions: what other versions say about delivered days.
+    "rescores": (
+        _TRANSACTION_ID,
+        _TX_DATE,
+        _MODEL_VERSION,
+        Column("score", "float64", "DOUBLE PRECISION", "probability of fraud, 0 to 1"),
+    ),
     "alerts": (
         Column("alert_date", "date32", "DATE", "day whose cards are alerted"),
         Column("rank", "int32", "INTEGER", "1 is the most suspicious card of the day"),

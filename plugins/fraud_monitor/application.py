@@ -17,9 +17,10 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
 from fastapi import Depends, FastAPI, Header, HTTPException, Request
 from fastapi import Path as PathParameter
-from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from fraud_monitor.episodes import episodes_of
+from fraud_monitor.jobs import Jobs
 from fraud_monitor.storage import Storage, StorageError
 
 STATIC = Path(__file__).parent / "static"
@@ -45,14 +46,15 @@ def _day(day: Annotated[str, PathParameter(pattern=r"^\d{4}-\d{2}-\d{2}$")]) -> 
 
 
 Day = Annotated[date, Depends(_day)]
+JobName = Annotated[str, PathParameter(pattern=r"^[A-Za-z0-9](-*[A-Za-z0-9]){0,62}$")]
 IfNoneMatch = Annotated[str | None, Header()]
 
 _READS_DAILY = [Depends(requires_access_dag("GET", DagAccessEntity.RUN, "fraud_daily"))]
 _READS_TRAINING = [Depends(requires_access_dag("GET", DagAccessEntity.RUN, "fraud_training"))]
 
 
-def build(storage: Storage | None = None) -> FastAPI:
-    """Return the application over a bucket; the environment's unless given."""
+def build(storage: Storage | None = None, jobs: Jobs | None = None) -> FastAPI:
+    """Return the application over a bucket and its jobs; the environment's unless given."""
     store = storage or Storage.from_environment()
     app = FastAPI(
         title="Fraud monitor", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(get_user)]
@@ -148,7 +150,32 @@ def build(storage: Storage | None = None) -> FastAPI:
         headers = {"Content-Security-Policy": REPORT_POLICY}
         return StreamingResponse(found.chunks, media_type="text/html; charset=utf-8", headers=headers)
 
+    _add_jobs(app, jobs or Jobs.from_environment())
     return app
+
+
+def _add_jobs(app: FastAPI, jobs: Jobs) -> None:
+    def job(kind: str, name: str) -> Response:
+        text = jobs.text(kind, name)
+        if text is None:
+            raise HTTPException(404, f"this deployment has no {kind} job {name}")
+        return PlainTextResponse(text)
+
+    @app.get("/jobs/processing/{name}", dependencies=_READS_DAILY)
+    def processing_job(name: JobName) -> Response:
+        return job("processing", name)
+
+    @app.get("/jobs/transform/{name}", dependencies=_READS_DAILY)
+    def transform_job(name: JobName) -> Response:
+        return job("transform", name)
+
+    @app.get("/jobs/training/{name}", dependencies=_READS_TRAINING)
+    def training_job(name: JobName) -> Response:
+        return job("training", name)
+
+    @app.get("/jobs/tuning/{name}", dependencies=_READS_TRAINING)
+    def tuning_job(name: JobName) -> Response:
+        return job("tuning", name)
 
 
 def alerts_table(day: Mapping[str, Any], cards: Mapping[str, Any] | None) -> str:

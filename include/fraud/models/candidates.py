@@ -42,7 +42,9 @@ class Hyperparameter(_Declaration):
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
-    tuned: bool = Field(False, description="whether a tuning job searches it")
+    search: tuple[float, float] | None = Field(
+        None, description="what a tuning job searches; narrower, so that it pays"
+    )
     logarithmic: bool = Field(False, description="search on a logarithmic scale")
 
     def parse(self, text: Any) -> Value:
@@ -80,12 +82,15 @@ class Candidate(_Declaration):
     fixed: Mapping[str, str] = Field(default_factory=dict, description="passed as they are, never overridden")
 
 
-def _integer(default: int, low: int, high: int, *, tuned: bool = False) -> Hyperparameter:
-    return Hyperparameter(default=default, kind="integer", low=low, high=high, tuned=tuned)
+Search = tuple[float, float] | None
 
 
-def _number(default: float, low: float, high: float, *, tuned: bool = False, log: bool = False) -> Hyperparameter:
-    return Hyperparameter(default=default, kind="continuous", low=low, high=high, tuned=tuned, logarithmic=log)
+def _integer(default: int, low: int, high: int, *, search: Search = None, log: bool = False) -> Hyperparameter:
+    return Hyperparameter(default=default, kind="integer", low=low, high=high, search=search, logarithmic=log)
+
+
+def _number(default: float, low: float, high: float, *, search: Search = None, log: bool = False) -> Hyperparameter:
+    return Hyperparameter(default=default, kind="continuous", low=low, high=high, search=search, logarithmic=log)
 
 
 def _choice(default: str, *choices: str) -> Hyperparameter:
@@ -96,9 +101,9 @@ def _xgboost(
     trees: int, depth: int, eta: float, *, tree_method: str = "hist", weight: float = 1.0
 ) -> dict[str, Hyperparameter]:
     return {
-        "num_round": _integer(trees, 1, 4000, tuned=True),
-        "max_depth": _integer(depth, 1, 12, tuned=True),
-        "eta": _number(eta, 0.005, 1.0, tuned=True, log=True),
+        "num_round": _integer(trees, 1, 4000, search=(50, 400)),
+        "max_depth": _integer(depth, 1, 12, search=(2, 7)),
+        "eta": _number(eta, 0.005, 1.0, search=(0.03, 0.3), log=True),
         "min_child_weight": _number(1.0, 0.0, 1000.0),
         "subsample": _number(1.0, 0.1, 1.0),
         "colsample_bytree": _number(1.0, 0.1, 1.0),
@@ -114,8 +119,8 @@ def _xgboost(
 def _tree(depth: int | None) -> dict[str, Hyperparameter]:
     # Depth 0 means no limit: SageMaker passes texts, and None is not one that a range can hold.
     return {
-        "max_depth": _integer(depth or 0, 0, 100, tuned=True),
-        "min_samples_leaf": _integer(1, 1, 10_000, tuned=True),
+        "max_depth": _integer(depth or 0, 0, 100, search=(2, 30)),
+        "min_samples_leaf": _integer(1, 1, 10_000, search=(1, 200), log=True),
         "class_weight": _choice("none", "none", "balanced"),
     }
 
@@ -140,7 +145,7 @@ _DECLARED = (
         estimator="logistic_regression",
         good_for="a linear model anybody can read; what more complex ones must beat",
         hyperparameters={
-            "C": _number(1.0, 0.0001, 10_000.0, tuned=True, log=True),
+            "C": _number(1.0, 0.0001, 10_000.0, search=(0.001, 100.0), log=True),
             "max_iter": _integer(100, 10, 10_000),
             "class_weight": _choice("none", "none", "balanced"),
         },
@@ -173,15 +178,15 @@ _DECLARED = (
         name="random_forest",
         estimator="random_forest",
         good_for="the handbook's best model by average precision; robust without tuning, slower to score",
-        hyperparameters={"n_estimators": _integer(100, 10, 1000, tuned=True), **_tree(None)},
+        hyperparameters={"n_estimators": _integer(100, 10, 1000, search=(50, 200)), **_tree(None)},
     ),
     Candidate(
         name="isolation_forest",
         estimator="isolation_forest",
         good_for="the unsupervised baseline: what can be had without a single label; its score is no probability",
         hyperparameters={
-            "n_estimators": _integer(100, 10, 1000, tuned=True),
-            "max_samples": _integer(256, 2, 100_000, tuned=True),
+            "n_estimators": _integer(100, 10, 1000, search=(50, 200)),
+            "max_samples": _integer(256, 2, 100_000, search=(64, 4096), log=True),
         },
     ),
 )
@@ -284,18 +289,19 @@ def tuning_ranges(name: str, only: Iterable[str] = ()) -> dict[str, list[dict[st
     ConfigurationError
         When the candidate is unknown, or a name is not one of its tuned hyperparameters.
     """
-    tuned = {key: declared for key, declared in candidate(name).hyperparameters.items() if declared.tuned}
+    tuned = {key: declared for key, declared in candidate(name).hyperparameters.items() if declared.search}
     ranges: dict[str, list[dict[str, str]]] = {"IntegerParameterRanges": [], "ContinuousParameterRanges": []}
     for key in list(only) or list(tuned):
         if key not in tuned:
             raise ConfigurationError(f"candidate {name}: {key!r} is not tuned; choose from {', '.join(tuned)}")
         declared = tuned[key]
+        low, high = declared.search or (declared.low, declared.high)
         kind = "IntegerParameterRanges" if declared.kind == "integer" else "ContinuousParameterRanges"
         ranges[kind].append(
             {
                 "Name": key,
-                "MinValue": f"{declared.low:g}",
-                "MaxValue": f"{declared.high:g}",
+                "MinValue": f"{low:g}",
+                "MaxValue": f"{high:g}",
                 "ScalingType": "Logarithmic" if declared.logarithmic else "Linear",
             }
         )

@@ -20,6 +20,7 @@ from fraud.orchestration.objects import Objects
 from fraud.orchestration.plans import Stage
 from fraud.orchestration.registry import Package, champion_of, package_of_run
 from fraud.orchestration.requests import run_folder, step_days
+from fraud.orchestration.training_requests import retraining_paused
 from fraud.settings import Settings
 
 __all__ = ["close_days", "decide_days", "load_drift", "plan_report"]
@@ -107,8 +108,10 @@ def decide_days(
 ) -> list[dict[str, Any]]:
     """Decide on each day, in order, and keep the decisions; a day that was decided stays decided.
 
-    So a task that runs again, and a range over days of the schedule, never trains today's model for a past day.
+    So a task that runs again, and a range over days of the schedule, never trains today's model for a past day. While
+    retraining is paused, a decision says what it would have trained, and trains nothing.
     """
+    paused = retraining_paused(objects)
     days = step_days(request, "drift")
     manifests.check_days(objects, "drift", days, partial(layout.summary, "drift"), ROOTS)
     metrics = _read_range(objects, layout.drift_metrics, days[0] - timedelta(days=HISTORY_DAYS - 1), days[-1])
@@ -116,6 +119,9 @@ def decide_days(
     for day in days:
         if day not in decided:
             decision = _decide(settings, packages, metrics, decided, day, acting=request["act"])
+            if paused and decision.action == "train_now":
+                held = {"action": "none", "reason": f"retraining is paused: {decision.reason}", "run_id": ""}
+                decision = decision.model_copy(update={**held, "train_as_of": None})
             found = (*decision.notices, *deliveries.notices(objects, day))
             decision = decision.model_copy(update={"notices": found})
             decided[day] = decision.model_dump(mode="json")

@@ -13,20 +13,26 @@ from airflow.sdk import Asset, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
 
 from fraud import layout
-from fraud.orchestration import deliveries, drift, page, plans, training
+from fraud.orchestration import deliveries, drift, notes, page, plans, training, tuning, verdicts
 from fraud.orchestration.objects import Objects
 from fraud.orchestration.operators import Operators, fail_fast
 from fraud.orchestration.registry import packages_of
 from fraud.orchestration.requests import step_days
 from fraud.settings import Settings
 
-__all__ = ["ASSETS", "Groups"]
+__all__ = ["ASSETS", "Groups", "attempt", "this_run"]
 
 ASSETS = {
-    name: Asset(name=f"fraud_{name}", uri=f"fraud://{name}")
-    for name in ("transactions", "features", "predictions", "drift_report", "champion")
+    name: Asset(name=title, uri=f"fraud://{name}", group="fraud")
+    for name, title in {
+        "transactions": "Delivered transactions and labels",
+        "features": "Features",
+        "predictions": "Scores and alerts",
+        "drift_report": "Drift reports and decisions",
+        "champion": "Champion model",
+    }.items()
 }
-"""What the DAGs publish for lineage."""
+"""What the DAGs publish for lineage, under the names that the asset graph shows."""
 
 
 def _asked(request: Mapping[str, Any], step: str) -> None:
@@ -34,11 +40,13 @@ def _asked(request: Mapping[str, Any], step: str) -> None:
         raise AirflowSkipException(f"step {step!r} was not asked for")
 
 
-def _attempt() -> int:
+def attempt() -> int:
+    """Return the number of this try of the running task."""
     return int(get_current_context()["ti"].try_number)
 
 
-def _run() -> dict[str, str]:
+def this_run() -> dict[str, str]:
+    """Return the ids of the running DAG and run."""
     context = get_current_context()
     return {"dag_id": context["dag"].dag_id, "run_id": context["run_id"]}
 
@@ -58,13 +66,17 @@ class Groups:
         @task(trigger_rule="none_failed")
         @fail_fast
         def plan_transactions(request: dict[str, Any]) -> dict[str, Any]:
+            """Plan the job that delivers the days, simulated or as they arrived."""
             _asked(request, "transactions")
-            return deliveries.plan_transactions(settings, objects, request, _attempt())
+            return deliveries.plan_transactions(settings, objects, request, attempt())
 
         @task(outlets=[ASSETS["transactions"]])
         @fail_fast
         def record_transactions(request: dict[str, Any]) -> list[str]:
-            return deliveries.record_transactions(settings, objects, request)
+            """Check what was delivered and write the days' manifests; return the SQL that loads them."""
+            statements = deliveries.record_transactions(settings, objects, request)
+            notes.say(notes.step(objects, request, "transactions"))
+            return statements
 
         @task_group(group_id="transactions")
         def transactions() -> None:
@@ -85,13 +97,17 @@ class Groups:
         @task(trigger_rule="none_failed")
         @fail_fast
         def plan_features(request: dict[str, Any]) -> dict[str, Any]:
+            """Plan the job that computes the days' features from their look-back."""
             _asked(request, "features")
-            return plans.plan_features(settings, objects, request, _attempt())
+            return plans.plan_features(settings, objects, request, attempt())
 
         @task(inlets=[ASSETS["transactions"]], outlets=[ASSETS["features"]])
         @fail_fast
         def record_features(request: dict[str, Any]) -> list[str]:
-            return plans.record_features(settings, objects, request)
+            """Check the features and write the days' manifests; return the SQL that loads them."""
+            statements = plans.record_features(settings, objects, request)
+            notes.say(notes.step(objects, request, "features"))
+            return statements
 
         @task_group(group_id="features")
         def features() -> None:
@@ -111,27 +127,34 @@ class Groups:
         @task(trigger_rule="none_failed", inlets=[ASSETS["features"], ASSETS["champion"]])
         @fail_fast
         def choose_champion(request: dict[str, Any]) -> list[dict[str, Any]]:
+            """Choose which approved model version scores each day, and plan the transforms."""
             _asked(request, "scoring")
-            return plans.choose_champions(settings, objects, packages_of(settings)[1], request, _attempt())
+            return plans.choose_champions(settings, objects, packages_of(settings)[1], request, attempt())
 
         @task
         @fail_fast
         def plan_collection(request: dict[str, Any], segments: list[dict[str, Any]]) -> list[dict[str, Any]]:
-            return plans.plan_collection(settings, objects, request, segments, _attempt())
+            """Plan the jobs that turn the transforms' outputs into scores, alerts and reasons."""
+            return plans.plan_collection(settings, objects, request, segments, attempt())
 
         @task(outlets=[ASSETS["predictions"]])
         @fail_fast
         def record_scores(request: dict[str, Any]) -> list[str]:
-            return plans.record_scores(settings, objects, request)
+            """Check scores and alerts and write the days' manifests; return the SQL that loads them."""
+            statements = plans.record_scores(settings, objects, request)
+            notes.say(notes.step(objects, request, "scoring"))
+            return statements
 
         @task
         @fail_fast
         def plan_investigation(request: dict[str, Any]) -> dict[str, Any]:
-            return plans.plan_investigation(settings, objects, request, _attempt())
+            """Plan the job that plays the investigators of the alerted cards."""
+            return plans.plan_investigation(settings, objects, request, attempt())
 
         @task
         @fail_fast
         def record_investigation(request: dict[str, Any]) -> list[str]:
+            """Check what the investigators found; return the SQL that loads their labels."""
             return plans.record_investigation(objects, request)
 
         @task_group(group_id="scoring")
@@ -171,36 +194,53 @@ class Groups:
         @task(trigger_rule="none_failed")
         @fail_fast
         def plan_training_data(request: dict[str, Any]) -> list[str]:
+            """Return the SQL that unloads what is trained on, tuned on, and compared on."""
             if not request["training"]:
                 raise AirflowSkipException("step 'train' was not asked for")
             return training.unload_training(settings, objects, request["training"])
 
         @task
         @fail_fast
-        def plan_candidates(request: dict[str, Any]) -> list[dict[str, Any]]:
-            return training.plan_candidates(settings, request["training"], _attempt())
+        def plan_tuning(request: dict[str, Any]) -> list[dict[str, Any]]:
+            """Plan a hyperparameter tuning job for each candidate that is to be tuned; usually none."""
+            return tuning.plan_tuning(settings, request["training"], attempt())
+
+        @task(trigger_rule="none_failed")
+        @fail_fast
+        def plan_candidates(request: dict[str, Any], searched: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+            """Plan one training job a candidate, and one for each that was tuned."""
+            if not request["training"]:
+                raise AirflowSkipException("step 'train' was not asked for")
+            tuned = tuning.describe(searched or [])
+            return training.plan_candidates(settings, objects, request["training"], tuned, attempt())
 
         @task
         @fail_fast
         def plan_evaluation(request: dict[str, Any], trained: list[dict[str, Any]]) -> dict[str, Any]:
+            """Plan the job that compares candidates and champion on held-out customers."""
             packages = packages_of(settings)[1]
-            return training.plan_evaluation(settings, objects, packages, request["training"], list(trained), _attempt())
+            return training.plan_evaluation(settings, objects, packages, request["training"], list(trained), attempt())
 
         @task(outlets=[ASSETS["champion"]])
         @fail_fast
         def register_best(request: dict[str, Any]) -> list[str]:
+            """Register the best candidate with its verdict: approved, rejected, or waiting for a person."""
             client, _ = packages_of(settings)
-            decided = training.register_best(settings, objects, client, request["training"], **_run())
+            decided = verdicts.register_best(settings, objects, client, request["training"], **this_run())
             page.publish_models(objects, packages_of(settings)[1])
-            return training.load_verdict(settings, objects, request["training"], decided)
+            notes.say(f"Version {decided['model_version']} ({decided['best']}): {decided['verdict']['reason']}")
+            return verdicts.load_verdict(settings, objects, decided)
 
         @task_group(group_id="train")
         def train() -> None:
             data = plan_training_data(asked)
             unload = operators.sql("unload_training_data", data)
-            candidates = plan_candidates(asked)
-            unload >> candidates
-            trained = operators.train_each("train_candidate", candidates, "{{ task.config['TrainingJobName'] }}")
+            searches = plan_tuning(asked)
+            unload >> searches
+            tune = operators.tune_each("tune_candidate", searches)
+            candidates = plan_candidates(asked, searches)
+            tune >> candidates
+            trained = operators.train_each("train_candidate", candidates)
             evaluate = operators.process("evaluate_candidates", plan_evaluation(asked, trained.output))
             best = register_best(asked)
             evaluate >> best
@@ -215,18 +255,22 @@ class Groups:
         @task
         @fail_fast
         def plan_report(request: dict[str, Any]) -> dict[str, Any]:
-            return drift.plan_report(settings, objects, packages_of(settings)[1], request, _attempt())
+            """Plan the job that measures drift and labelled performance, and draws the report."""
+            return drift.plan_report(settings, objects, packages_of(settings)[1], request, attempt())
 
         @task(trigger_rule="none_failed")
         @fail_fast
         def start_drift(request: dict[str, Any]) -> list[str]:
+            """Return the SQL that unloads the labels known by each day's end."""
             _asked(request, "drift")
             return [request["unload"]["labelled"], *page.unload_outcomes(settings, request)]
 
         @task.branch(outlets=[ASSETS["drift_report"]], inlets=[ASSETS["predictions"]])
         @fail_fast
         def decide(request: dict[str, Any]) -> list[str]:
+            """Decide what to do about each day's signals, and keep the decision."""
             decisions = drift.decide_days(settings, objects, packages_of(settings)[1], request)
+            notes.say(f"Decision of {decisions[-1]['decision_date']}: {decisions[-1]['reason']}")
             ti = get_current_context()["ti"]
             ti.xcom_push("sql", drift.load_drift(objects, request))
             ti.xcom_push("training", decisions[-1])
@@ -236,9 +280,10 @@ class Groups:
         @task(trigger_rule="none_failed")
         @fail_fast
         def close_days(request: dict[str, Any]) -> None:
+            """Publish the monitor page's objects and close the days: what scoring of the next day waits for."""
             _asked(request, "drift")
             decisions = {str(day): objects.read_json(layout.decision(day)) for day in step_days(request, "drift")}
-            page.publish(settings, objects, packages_of(settings)[1], request, decisions, **_run())
+            page.publish(settings, objects, packages_of(settings)[1], request, decisions, **this_run())
             drift.close_days(settings, objects, request)
 
         @task_group(group_id="drift")
@@ -262,10 +307,13 @@ class Groups:
                         "kind": "alarm",
                         "as_of": "{{ ti.xcom_pull('drift.decide', key='training')['train_as_of'] }}",
                     },
-                    wait_for_completion=True,
+                    # A person's answer is not waited for: until it comes the champion scores anyway.
+                    wait_for_completion=not settings.require_approval,
                     deferrable=True,
                     poke_interval=settings.poll_seconds,
                     skip_when_already_exists=True,
+                    doc_md="Has fraud_training train a challenger and waits for the verdict, so that what "
+                    "scores the next day is no race. Where promotions need approval it does not wait.",
                 )
                 decision >> trigger >> close
 

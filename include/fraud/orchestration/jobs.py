@@ -24,10 +24,10 @@ class Input:
     manifest: bool = False
 
 
-def job_name(settings: Settings, what: str, run_id: str, attempt: int) -> str:
+def job_name(settings: Settings, what: str, run_id: str, attempt: int, longest: int = _MAX_NAME) -> str:
     """Return a name that says what the job does and is unique per run and attempt, in SageMaker's 63 characters."""
     suffix = f"{hashlib.sha256(run_id.encode()).hexdigest()[:8]}-{attempt}"
-    return f"{settings.environment}-{what}"[: _MAX_NAME - len(suffix) - 1].replace("_", "-") + f"-{suffix}"
+    return f"{settings.environment}-{what}"[: longest - len(suffix) - 1].replace("_", "-") + f"-{suffix}"
 
 
 def _cluster(instance: str) -> dict[str, Any]:

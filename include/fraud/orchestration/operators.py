@@ -1,4 +1,4 @@
-"""Stock operators and sensors with this deployment's settings: nothing is subclassed."""
+"""Stock operators and sensors with this deployment's settings, and a link to the job where they run one."""
 
 from __future__ import annotations
 
@@ -9,23 +9,29 @@ from typing import Any, ParamSpec, TypeVar
 
 from airflow.providers.amazon.aws.notifications.sns import SnsNotifier
 from airflow.providers.amazon.aws.operators.redshift_data import RedshiftDataOperator
-from airflow.providers.amazon.aws.operators.sagemaker import (
-    SageMakerProcessingOperator,
-    SageMakerTrainingOperator,
-    SageMakerTransformOperator,
-)
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.sdk.exceptions import AirflowFailException
 
 from fraud.errors import FraudError
+from fraud.orchestration.links import Processing, Training, Transform, Tuning
 from fraud.settings import Settings
 
-__all__ = ["Operators", "default_args", "fail_fast"]
+__all__ = ["Operators", "default_args", "fail_fast", "owner_links"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_OWNER = "fraud"
 _JOB_HOURS = 2
+_JOB_DOC = (
+    "Runs a SageMaker job that the task before has planned, and waits for it. The link *Job* leads to its description, "
+    "outputs and log. To run it again with a new name, clear the task that plans it."
+)
+_SQL_DOC = (
+    "Runs statements on the warehouse in one transaction. They replace what they load, so running them again changes "
+    "nothing."
+)
+_WAIT_DOC = "Waits, without taking up a worker, for objects that other days' runs write."
 # A trigger that fires before the scheduler has noted the deferral makes Airflow fail the task ("finished with state
 # success, but the task instance's state attribute is running"), so deferred waits are not polled faster than this.
 _MIN_DEFERRED_SECONDS = 5
@@ -34,7 +40,7 @@ _MIN_DEFERRED_SECONDS = 5
 def default_args(settings: Settings) -> dict[str, Any]:
     """Return what every task of every DAG has: owner, retries, time-out, and who hears of a failure."""
     arguments: dict[str, Any] = {
-        "owner": "fraud",
+        "owner": _OWNER,
         "retries": settings.retries,
         "retry_delay": timedelta(seconds=settings.retry_delay_seconds),
         "execution_timeout": timedelta(hours=_JOB_HOURS),
@@ -46,6 +52,11 @@ def default_args(settings: Settings) -> dict[str, Any]:
             message="{{ dag.dag_id }} {{ run_id }} {{ ti.task_id }}: {{ exception | default('see its log') }}",
         )
     return arguments
+
+
+def owner_links(settings: Settings) -> dict[str, str]:
+    """Return where the owner's name leads to in the list of DAGs, if the deployment says so."""
+    return {_OWNER: settings.owner_link} if settings.owner_link else {}
 
 
 def fail_fast(function: Callable[P, R]) -> Callable[P, R]:
@@ -70,28 +81,46 @@ class Operators:
             "deferrable": settings.deferrable,
             "check_interval": settings.poll_seconds,
             "max_attempts": _JOB_HOURS * 3600 // settings.poll_seconds,
+            "doc_md": _JOB_DOC,
         }
 
-    def process(self, task_id: str, config: Any, **kwargs: Any) -> SageMakerProcessingOperator:
+    def process(self, task_id: str, config: Any, **kwargs: Any) -> Processing:
         """Run a processing job."""
         return SageMakerProcessingOperator(task_id=task_id, config=config, print_log=False, **self._job, **kwargs)
 
     def process_each(self, task_id: str, configs: Any, label: str, **kwargs: Any) -> Any:
         """Run a processing job for each configuration; ``label`` is the template that names the mapped task."""
-        return SageMakerProcessingOperator.partial(
+        return Processing.partial(
             task_id=task_id, print_log=False, map_index_template=label, **self._job, **kwargs
         ).expand(config=configs)
 
     def transform_each(self, task_id: str, configs: Any, label: str) -> Any:
         """Run a batch transform for each configuration."""
-        return SageMakerTransformOperator.partial(task_id=task_id, map_index_template=label, **self._job).expand(
-            config=configs
-        )
+        return Transform.partial(task_id=task_id, map_index_template=label, **self._job).expand(config=configs)
 
-    def train_each(self, task_id: str, configs: Any, label: str) -> Any:
-        """Run a training job for each configuration."""
-        return SageMakerTrainingOperator.partial(
-            task_id=task_id, print_log=False, map_index_template=label, **self._job
+    def train_each(self, task_id: str, configs: Any) -> Any:
+        """Run a training job for each configuration; the folder that its model goes to names the mapped task."""
+        return Training.partial(
+            task_id=task_id,
+            print_log=False,
+            map_index_template="{{ task.config['OutputDataConfig']['S3OutputPath'].rstrip('/').split('/')[-1] }}",
+            **self._job,
+        ).expand(config=configs)
+
+    def tune_each(self, task_id: str, configs: Any) -> Any:
+        """Run a hyperparameter tuning job for each configuration.
+
+        Not tried again by itself: the operator would ask for the same name, which is taken then.
+        """
+        path = "task.config['TrainingJobDefinition']['OutputDataConfig']['S3OutputPath']"
+        return Tuning.partial(
+            task_id=task_id,
+            deferrable=self._job["deferrable"],
+            check_interval=self._job["check_interval"],
+            max_ingestion_time=_JOB_HOURS * 3600,
+            retries=0,
+            doc_md=_JOB_DOC,
+            map_index_template="{{ " + path + ".rstrip('/').split('/')[-1] }}",
         ).expand(config=configs)
 
     def sql(self, task_id: str, sql: Any, **kwargs: Any) -> RedshiftDataOperator:
@@ -103,6 +132,7 @@ class Operators:
             workgroup_name=self.settings.redshift_workgroup,
             poll_interval=self.settings.poll_seconds,
             deferrable=self.settings.deferrable,
+            doc_md=_SQL_DOC,
             **kwargs,
         )
 
@@ -115,5 +145,6 @@ class Operators:
             deferrable=True,
             poke_interval=max(self.settings.poll_seconds, _MIN_DEFERRED_SECONDS),
             timeout=self.settings.scoring_wait_hours * 3600,
+            doc_md=_WAIT_DOC,
             **kwargs,
         )

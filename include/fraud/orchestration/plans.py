@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from functools import partial
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from fraud import layout, warehouse
 from fraud.errors import ConflictError
@@ -18,24 +18,44 @@ from fraud.features.catalogue import LOOK_BACK_DAYS
 from fraud.orchestration import jobs, manifests
 from fraud.orchestration.manifests import Manifest, read_days
 from fraud.orchestration.objects import Objects
-from fraud.orchestration.registry import Package, champion_of
+from fraud.orchestration.registry import Package, champion_of, check_features, package_of_version
 from fraud.orchestration.requests import read_world, step_days
 from fraud.settings import Settings
 from fraud.simulator.worlds import World
 
 __all__ = [
+    "DELIVERED",
     "Stage",
+    "Target",
     "choose_champions",
     "plan_collection",
     "plan_features",
     "plan_investigation",
+    "plan_segment",
     "record_features",
     "record_investigation",
     "record_scores",
+    "record_target",
     "store_world",
 ]
 
 Request = Mapping[str, Any]
+
+
+class Target(NamedTuple):
+    """Where the scores of a range of days go: the step that keeps their manifests, and the folder of its outputs."""
+
+    step: str
+    folder: str = ""
+
+    @property
+    def roots(self) -> dict[str, str]:
+        """Key prefix of each output of the collecting job."""
+        return {"predictions": f"{self.folder}predictions/", "alerts": f"{self.folder}alerts/"}
+
+
+DELIVERED = Target("scoring")
+"""What the champion of the day says: delivered to the investigators, and measured."""
 
 
 def store_world(objects: Objects, request: Request) -> str:
@@ -103,42 +123,59 @@ def choose_champions(
 ) -> list[dict[str, Any]]:
     """Choose who scores the days: one segment, with its transform, for each run of days of one model version.
 
-    A scored day keeps the version in its manifest; the request may name another.
+    A scored day keeps the version in its manifest.
     """
     days = step_days(request, "scoring")
-    inputs = {manifest.content["date"]: manifest for manifest in read_days(objects, "features", days, "scoring")}
-    by_version = {package.version: package for package in packages}
 
     def version_of(day: date) -> int:
-        if request["model_version"] is not None:
-            return int(request["model_version"])
         scored = objects.read_json(layout.manifest("scoring", day))
         return int(scored["model_version"]) if scored else champion_of(day, packages).version
 
+    return [
+        plan_segment(settings, objects, request, package_of_version(packages, version), list(group), number, attempt)
+        for number, (version, group) in enumerate(groupby(days, key=version_of))
+    ]
+
+
+def plan_segment(
+    settings: Settings,
+    objects: Objects,
+    request: Request,
+    package: Package,
+    days: Sequence[date],
+    number: int,
+    attempt: int,
+) -> dict[str, Any]:
+    """Plan the transform of some days by one model version.
+
+    Raises
+    ------
+    ConflictError
+        When the version was trained on other features.
+    """
+    check_features(settings, package)
     stage = Stage(objects, request)
-    segments = []
-    for number, (version, group) in enumerate(groupby(days, key=version_of)):
-        part = list(group)
-        package = by_version[version]
-        _check_feature_version(settings, package)
-        name = jobs.job_name(settings, f"score-{part[-1]}-{number}", request["run"], attempt)
-        output = f"staging/{request['run']}/transform/{number}/"
-        manifest = stage.input(f"scoring-{number}", "scoring/input/", [inputs[str(day)] for day in part])
-        segments.append(
-            {
-                "start": str(part[0]),
-                "end": str(part[-1]),
-                "version": version,
-                "model_data": package.model_data,
-                "output": output,
-                "transform": jobs.transform_job(settings, name, package.arn, manifest.uri, settings.layout.uri(output)),
-            }
-        )
-    return segments
+    inputs = read_days(objects, "features", days, "scoring")
+    manifest = stage.input(f"scoring-{number}", "scoring/input/", inputs)
+    name = jobs.job_name(settings, f"score-{days[-1]}-{number}", request["run"], attempt)
+    output = f"{stage.folder}transform/{number}/"
+    return {
+        "start": str(days[0]),
+        "end": str(days[-1]),
+        "version": package.version,
+        "model_data": package.model_data,
+        "output": output,
+        "transform": jobs.transform_job(settings, name, package.arn, manifest.uri, settings.layout.uri(output)),
+    }
 
 
 def plan_collection(
-    settings: Settings, objects: Objects, request: Request, segments: Sequence[Mapping[str, Any]], attempt: int
+    settings: Settings,
+    objects: Objects,
+    request: Request,
+    segments: Sequence[Mapping[str, Any]],
+    attempt: int,
+    target: Target = DELIVERED,
 ) -> list[dict[str, Any]]:
     """Plan the jobs, one a segment, that turn the transforms' outputs into predictions, alerts and their reasons."""
     uri = settings.layout.uri
@@ -174,9 +211,8 @@ def plan_collection(
                     *compromised,
                 ],
                 {
-                    "predictions": uri("predictions/"),
-                    "alerts": uri("alerts/"),
-                    "summary": uri("summaries/scoring/"),
+                    **{output: uri(root) for output, root in target.roots.items()},
+                    "summary": uri(f"summaries/{target.step}/"),
                 },
             )
         )
@@ -186,23 +222,28 @@ def plan_collection(
 def record_scores(settings: Settings, objects: Objects, request: Request) -> list[str]:
     """Record the days' predictions and alerts; return the SQL that loads them."""
     days = step_days(request, "scoring")
+    recorded = record_target(settings, objects, days, DELIVERED)
+    stage = Stage(objects, request)
+    return [
+        statement
+        for table, root in DELIVERED.roots.items()
+        for statement in warehouse.load_days(table, days[0], days[-1], stage.copy(table, recorded, root))
+    ]
+
+
+def record_target(settings: Settings, objects: Objects, days: Sequence[date], target: Target) -> list[dict[str, Any]]:
+    """Check what the collecting jobs wrote for the days, and write the target's manifests."""
     features = {m.content["date"]: m for m in read_days(objects, "features", days, "scoring")}
-    recorded = manifests.record_days(
+    return manifests.record_days(
         objects,
-        "scoring",
+        target.step,
         days,
-        partial(layout.summary, "scoring"),
-        {"predictions": "predictions/", "alerts": "alerts/"},
+        partial(layout.summary, target.step),
+        target.roots,
         lambda day: [features[str(day)]],
         {"alert_budget": settings.alert_budget, "compromised_days": settings.compromised_days},
         features[str(days[0])].content["world"],
     )
-    stage = Stage(objects, request)
-    statements = warehouse.load_days(
-        "predictions", days[0], days[-1], stage.copy("predictions", recorded, "predictions/")
-    )
-    statements += warehouse.load_days("alerts", days[0], days[-1], stage.copy("alerts", recorded, "alerts/"))
-    return statements
 
 
 def plan_investigation(settings: Settings, objects: Objects, request: Request, attempt: int) -> dict[str, Any]:
@@ -244,15 +285,6 @@ def _raw_days(objects: Objects, days: Sequence[date]) -> list[Manifest]:
     return read_days(
         objects, "transactions", manifests.days_between(first, days[-1]), f"features of {days[0]} to {days[-1]}"
     )
-
-
-def _check_feature_version(settings: Settings, package: Package) -> None:
-    trained_on = package.metadata.get("feature_version")
-    if trained_on != settings.feature_version:
-        raise ConflictError(
-            f"model version {package.version} was trained on features {trained_on!r}, this deployment computes "
-            f"{settings.feature_version!r}; train again, or set FRAUD_FEATURE_VERSION back"
-        )
 
 
 class Stage:

@@ -7,10 +7,19 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-from fraud.errors import MissingInputError
+from fraud.errors import ConfigurationError, ConflictError, MissingInputError
 from fraud.settings import Settings
 
-__all__ = ["Package", "champion_of", "list_packages", "package_of_run", "packages_of", "register"]
+__all__ = [
+    "Package",
+    "champion_of",
+    "check_features",
+    "list_packages",
+    "package_of_run",
+    "package_of_version",
+    "packages_of",
+    "register",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +87,37 @@ def champion_of(day: date, packages: Iterable[Package]) -> Package:
             "run fraud_history with step 'train', or fraud_training"
         )
     return max(eligible, key=lambda package: (package.effective_from, package.version))
+
+
+def package_of_version(packages: Iterable[Package], version: int) -> Package:
+    """Return the package of a version.
+
+    Raises
+    ------
+    ConfigurationError
+        When there is none, naming those that there are.
+    """
+    by_version = {package.version: package for package in packages}
+    if version not in by_version:
+        known = ", ".join(map(str, sorted(by_version))) or "none yet"
+        raise ConfigurationError(f"there is no model version {version}; registered versions: {known}")
+    return by_version[version]
+
+
+def check_features(settings: Settings, package: Package) -> None:
+    """Refuse a model that was trained on other features than the deployment computes.
+
+    Raises
+    ------
+    ConflictError
+        Naming both.
+    """
+    trained_on = package.metadata.get("feature_version")
+    if trained_on != settings.feature_version:
+        raise ConflictError(
+            f"model version {package.version} was trained on features {trained_on!r}, this deployment computes "
+            f"{settings.feature_version!r}; train again, or set FRAUD_FEATURE_VERSION back"
+        )
 
 
 def package_of_run(packages: Iterable[Package], run: str) -> Package | None:

@@ -14,24 +14,27 @@ from typing import Any
 from fraud import layout, warehouse
 from fraud.errors import ConfigurationError, MissingInputError
 from fraud.features.catalogue import LOOK_BACK_DAYS
-from fraud.models.candidates import training_hyperparameters
 from fraud.orchestration.manifests import days_between, read_days
 from fraud.orchestration.objects import Objects
-from fraud.orchestration.registry import Package, champion_of
+from fraud.orchestration.registry import Package, champion_of, check_features, package_of_version
+from fraud.orchestration.training_requests import training_request
 from fraud.settings import Settings
 from fraud.simulator.worlds import World, anchor, load_world
 
 __all__ = [
+    "BOOTSTRAP_STEPS",
     "HISTORY_STEPS",
     "daily_request",
     "history_request",
     "read_world",
     "run_folder",
     "step_days",
-    "training_request",
 ]
 
-HISTORY_STEPS = ("prepare", "transactions", "features", "train", "scoring", "drift")
+BOOTSTRAP_STEPS = ("prepare", "transactions", "features", "train", "scoring", "drift")
+"""Steps that bootstrap a deployment, in the order in which they run."""
+
+HISTORY_STEPS = (*BOOTSTRAP_STEPS, "rescore")
 """Steps of ``fraud_history``, in the order in which they run."""
 
 
@@ -103,7 +106,8 @@ def history_request(
     Raises
     ------
     ConfigurationError
-        When the range ends before it starts, is given by half, or leaves the world.
+        When the range ends before it starts, is given by half, or leaves the world; when a model version is named
+        without the step ``rescore``, or the other way round.
     MissingInputError
         When days that the first step builds on are missing, or nothing would score them.
     """
@@ -120,11 +124,13 @@ def history_request(
         start, end = date.fromisoformat(params["start"]), date.fromisoformat(params["end"])
         if end < start:
             raise ConfigurationError(f"the range ends on {end}, before it starts on {start}; swap the two dates")
-        ranges = dict.fromkeys(layout.STEPS, (start, end))
+        ranges = dict.fromkeys((*layout.STEPS, "rescore"), (start, end))
     for start, end in ranges.values():
         _within(world, start, end)
     chosen = {step: [str(bounds[0]), str(bounds[1])] for step, bounds in ranges.items() if step in steps}
-    _check_upstream(objects, world, packages, steps, ranges, params["model_version"])
+    _check_upstream(objects, world, packages, steps, ranges)
+    if "rescore" in steps or params["model_version"] is not None:
+        _check_rescore(settings, objects, packages, chosen.get("rescore"), params["model_version"])
     training = None
     if "train" in steps:
         training = training_request(
@@ -135,74 +141,6 @@ def history_request(
         settings, run_id, chosen, act=False, training=training,
         model_version=params["model_version"], world=world.to_json() if "prepare" in steps else None,
     )  # fmt: skip
-
-
-def training_request(
-    settings: Settings,
-    world: World,
-    *,
-    kind: str,
-    as_of: date,
-    run: str,
-    candidates: Sequence[str] | None = None,
-    hyperparameters: Mapping[str, Mapping[str, Any]] | None = None,
-    window_days: int | None = None,
-) -> dict[str, Any]:
-    """Return the request of one training run.
-
-    Parameters
-    ----------
-    settings, world
-        The deployment and what it runs.
-    kind
-        ``bootstrap``, ``scheduled``, ``alarm`` or ``manual``: which promotion rule applies.
-    as_of
-        Labels known before this day (00:00 UTC) may be used; the model may score from this day on.
-    run
-        The run's name: its folder, and what makes a repeated registration find the first.
-    candidates
-        Names of ``fraud.models.candidates``; the settings' default otherwise.
-    hyperparameters
-        Overrides by candidate.
-    window_days
-        Labelled days to train on; the settings' default otherwise.
-
-    Raises
-    ------
-    ConfigurationError
-        For an unknown candidate or a hyperparameter out of range.
-    MissingInputError
-        When fewer than seven labelled days with full windows exist by then.
-    """
-    names = list(candidates or settings.training.candidates)
-    end = as_of - timedelta(days=1 + settings.label_delay_days)
-    filled = world.start + timedelta(days=LOOK_BACK_DAYS)
-    start = max(end - timedelta(days=(window_days or settings.training.window_days) - 1), filled)
-    if (end - start).days < 6:
-        raise MissingInputError(
-            f"training as of {as_of} finds fewer than 7 labelled days with full windows: labels reach to {end}, "
-            f"windows are full from {filled}; "
-            f"train as of {filled + timedelta(days=7 + settings.label_delay_days)} or later"
-        )
-    overrides = hyperparameters or {}
-    unknown = sorted(set(overrides) - set(names))
-    if unknown:
-        raise ConfigurationError(
-            f"hyperparameters are given for {unknown[0]!r}, which is not trained; candidates: {', '.join(names)}"
-        )
-    return {
-        "run": run,
-        "kind": kind,
-        "as_of": str(as_of),
-        "start": str(start),
-        "end": str(end),
-        "candidates": {
-            name: training_hyperparameters(
-                name, overrides.get(name, {}), seed=settings.training.seed, feature_version=settings.feature_version
-            )
-            for name in names
-        },
-    }
 
 
 def _request(
@@ -258,7 +196,6 @@ def _check_upstream(
     packages: Sequence[Package],
     steps: Sequence[str],
     ranges: Mapping[str, tuple[date, date]],
-    model_version: int | None,
 ) -> None:
     start, end = ranges["features"]
     if "features" in steps:
@@ -271,12 +208,28 @@ def _check_upstream(
             read_days(objects, "features", days_between(start, end), f"scoring of {start} to {end}")
         if "train" not in steps:
             champion_of(start, packages)
-        if model_version is not None and all(package.version != model_version for package in packages):
-            raise ConfigurationError(
-                f"there is no model version {model_version}; versions: {[p.version for p in packages]}"
-            )
     if "drift" in steps and "scoring" not in steps:
         read_days(objects, "scoring", days_between(*ranges["drift"]), f"drift of {start} to {end}")
+
+
+def _check_rescore(
+    settings: Settings,
+    objects: Objects,
+    packages: Sequence[Package],
+    bounds: Sequence[str] | None,
+    version: int | None,
+) -> None:
+    if version is None:
+        raise ConfigurationError("step 'rescore' needs a model version: say which one is to score the days")
+    if bounds is None:
+        raise ConfigurationError(
+            f"model version {version} is for step 'rescore' over a start and an end; "
+            "days that were scored keep the version that scored them"
+        )
+    check_features(settings, package_of_version(packages, version))
+    start, end = map(date.fromisoformat, bounds)
+    for step in ("features", "scoring"):
+        read_days(objects, step, days_between(start, end), f"re-scoring {start} to {end}")
 
 
 def _within(world: World, start: date, end: date) -> None:

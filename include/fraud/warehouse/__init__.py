@@ -14,12 +14,12 @@ from string import Template
 
 from fraud.errors import ConfigurationError
 
-__all__ = ["copy", "create_schema", "load_days", "load_entities", "load_run", "query", "unload"]
 
 _DATE_COLUMN = {
     "transactions": "tx_date",
     "features": "tx_date",
     "predictions": "tx_date",
+    "rescores": "tx_date",
     "alerts": "alert_date",
     "drift_metrics": "report_date",
     "performance": "report_date",
@@ -66,7 +66,9 @@ def copy(table: str, uri: str) -> str:
     return f"COPY {table} FROM '{_uri(uri)}' IAM_ROLE DEFAULT FORMAT AS {file_format}"
 
 
-def load_days(table: str, start: date, end: date, uri: str, source: str | None = None) -> list[str]:
+def load_days(
+    table: str, start: date, end: date, uri: str, source: str | None = None, *, version: int | None = None
+) -> list[str]:
     """Return the statements that replace a table's rows of some days; run as one batch they are one transaction.
 
     Parameters
@@ -79,6 +81,8 @@ def load_days(table: str, start: date, end: date, uri: str, source: str | None =
         Redshift manifest of the days' Parquet files, or a CSV file.
     source
         For ``label_deliveries``: whose labels, of those days on which they became known.
+    version
+        For ``rescores``: whose scores.
     """
     if table == "label_deliveries":
         if source not in ("chargeback", "investigation"):
@@ -86,6 +90,8 @@ def load_days(table: str, start: date, end: date, uri: str, source: str | None =
         condition = f"source = '{source}' AND known_at >= '{start}' AND known_at < DATEADD(day, 1, '{end}'::DATE)"
     else:
         condition = f"{_DATE_COLUMN[table]} BETWEEN '{start}' AND '{end}'"
+        if version is not None:
+            condition += f" AND model_version = {version}"
     return [f"DELETE FROM fraud.{table} WHERE {condition}", copy(f"fraud.{table}", uri)]
 
 

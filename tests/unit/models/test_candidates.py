@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from fraud.errors import ConfigurationError
-from fraud.models.candidates import CANDIDATES, training_hyperparameters, tuning_ranges, validate_hyperparameters
+from fraud.models.candidates import (
+    CANDIDATES,
+    parse_hyperparameters,
+    training_hyperparameters,
+    tuning_ranges,
+    validate_hyperparameters,
+)
 from fraud.settings import TrainingDefaults
 
 
@@ -64,9 +70,18 @@ def test_tuning_ranges__are_those_that_sagemaker_takes():
     ranges = tuning_ranges("xgboost")
     assert {entry["Name"] for entry in ranges["IntegerParameterRanges"]} == {"num_round", "max_depth"}
     assert ranges["ContinuousParameterRanges"] == [
-        {"Name": "eta", "MinValue": "0.005", "MaxValue": "1", "ScalingType": "Logarithmic"}
+        {"Name": "eta", "MinValue": "0.03", "MaxValue": "0.3", "ScalingType": "Logarithmic"}
     ]
     assert tuning_ranges("xgboost", ["max_depth"])["ContinuousParameterRanges"] == []
+
+
+@pytest.mark.parametrize("name", CANDIDATES)
+def test_tuning_ranges__lie_within_what_training_takes(name):
+    listed = [one for ranges in tuning_ranges(name).values() for one in ranges]
+    assert listed
+    for one in listed:
+        for value in (one["MinValue"], one["MaxValue"]):
+            parse_hyperparameters(name, {one["Name"]: value})
 
 
 def test_tuning_ranges__refuse_what_is_not_tuned():

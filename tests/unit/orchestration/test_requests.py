@@ -1,13 +1,16 @@
 """Every request that cannot work is refused by the first task, in one sentence that names what and says what to do."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
 from fraud import layout
-from fraud.errors import ConfigurationError, MissingInputError
+from fraud.errors import ConfigurationError, ConflictError, MissingInputError
+from fraud.models.candidates import CANDIDATES
 from fraud.orchestration.registry import Package
-from fraud.orchestration.requests import HISTORY_STEPS, daily_request, history_request, run_folder, training_request
+from fraud.orchestration.requests import BOOTSTRAP_STEPS, daily_request, history_request, run_folder
+from fraud.orchestration.training_requests import training_request
 
 DAY = timedelta(days=1)
 
@@ -17,7 +20,7 @@ def package(version: int = 1, effective_from: str = "2026-01-01", approval: str 
 
 
 def params(**changes):
-    return {"start": None, "end": None, "steps": list(HISTORY_STEPS), "world": None, "model_version": None, **changes}
+    return {"start": None, "end": None, "steps": list(BOOTSTRAP_STEPS), "world": None, "model_version": None, **changes}
 
 
 def test_daily__asks_for_every_step_of_its_day(settings, bootstrapped) -> None:
@@ -88,10 +91,38 @@ def test_history__scoring_without_champion_is_refused(settings, bootstrapped) ->
         history_request(settings, bootstrapped, [], asked, "r")
 
 
-def test_history__an_unknown_model_version_is_refused(settings, bootstrapped) -> None:
-    asked = params(start="2026-02-25", end="2026-02-26", steps=["scoring"], model_version=9)
-    with pytest.raises(ConfigurationError, match="there is no model version 9"):
-        history_request(settings, bootstrapped, [package()], asked, "r")
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"model_version": 9}, ConfigurationError, "there is no model version 9; registered versions: 1, 2"),
+        ({}, ConfigurationError, "step 'rescore' needs a model version"),
+        (
+            {"model_version": 2},
+            ConflictError,
+            "model version 2 was trained on features 'v2', this deployment computes 'v1'",
+        ),
+        (
+            {"model_version": 1, "end": "2026-03-01"},
+            MissingInputError,
+            "needs features of 2026-03-01, which is missing",
+        ),
+        ({"model_version": 1, "steps": ["scoring"]}, ConfigurationError, "model version 1 is for step 'rescore'"),
+        ({"model_version": 1, "start": None, "end": None}, ConfigurationError, "over a start and an end"),
+    ],
+)
+def test_history__re_scoring_that_cannot_work_is_refused(settings, bootstrapped, changes, error, message) -> None:
+    packages = [package(), replace(package(2), metadata={"feature_version": "v2"})]
+    asked = params(**{"start": "2026-02-25", "end": "2026-02-26", "steps": ["rescore"], **changes})
+    with pytest.raises(error, match=message):
+        history_request(settings, bootstrapped, packages, asked, "r")
+
+
+def test_history__re_scoring_is_a_step_of_its_own(settings, bootstrapped) -> None:
+    asked = params(start="2026-02-25", end="2026-02-26", steps=["rescore"], model_version=1)
+    request = history_request(settings, bootstrapped, [package()], asked, "r")
+    assert request["days"] == {"rescore": ["2026-02-25", "2026-02-26"]}
+    assert request["model_version"] == 1
+    assert request["training"] is None
 
 
 def test_history__another_world_in_the_same_prefix_is_refused(settings, bootstrapped) -> None:
@@ -123,6 +154,8 @@ def test_training__too_early_says_when_to_train(settings, world) -> None:
         ({"hyperparameters": {"xgboost": {"max_depth": 99}}}, "max_depth"),
         ({"hyperparameters": {"xgboost": {"depth": 3}}}, "'depth' is unknown"),
         ({"candidates": ["xgboost"], "hyperparameters": {"random_forest": {}}}, "random_forest.*not trained"),
+        ({"candidates": ["xgboost"], "tune": ["random_forest"]}, "'random_forest' is to be tuned, but not trained"),
+        ({"candidates": sorted(CANDIDATES)}, "more than the 7 that one run compares"),
     ],
 )
 def test_training__a_bad_candidate_or_hyperparameter_is_named(settings, world, changes, message) -> None:

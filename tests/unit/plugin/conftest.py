@@ -55,6 +55,17 @@ class Bucket:
         return sorted(key for key in self.objects if key.startswith(prefix))
 
 
+class Jobs:
+    """Knows one job of each kind, and what it was asked for is noted with the bucket's."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self.bucket = bucket
+
+    def text(self, kind: str, name: str) -> str | None:
+        self.bucket.asked.append(f"{kind}/{name}")
+        return f"{kind} job {name}\n" if name == "local-job-1" else None
+
+
 @pytest.fixture
 def bucket() -> Bucket:
     return Bucket()
@@ -77,7 +88,7 @@ def client(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
                 request.state.user = user
             return await call_next(request)
 
-        airflow.mount("/fraud", build(bucket))
+        airflow.mount("/fraud", build(bucket, Jobs(bucket)))
         return TestClient(airflow, base_url="http://airflow/fraud/")
 
     return of

@@ -23,6 +23,7 @@ ROUTES = [
     "data/reports",
     f"alerts/{DAY}.csv",
     f"reports/{DAY}",
+    *(f"jobs/{kind}/local-job-1" for kind in ("processing", "transform", "training", "tuning")),
 ]
 
 
@@ -46,6 +47,10 @@ def test_every_route__is_in_the_list_above(bucket):
         "/data/reports",
         "/alerts/{day}.csv",
         "/reports/{day}",
+        "/jobs/processing/{name}",
+        "/jobs/transform/{name}",
+        "/jobs/training/{name}",
+        "/jobs/tuning/{name}",
     }
 
 
@@ -102,6 +107,27 @@ def test_day__that_is_none_reaches_no_object(client, filled, route, day):
     answer = client("analyst").get(route.format(day))
     assert answer.status_code in (404, 422)
     assert filled.asked == []
+
+
+def test_job__is_plain_text_and_one_that_there_is_not_is_not_found(client, bucket):
+    answer = client("analyst").get("jobs/processing/local-job-1")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert answer.text == "processing job local-job-1\n"
+    missing = client("analyst").get("jobs/training/local-job-2")
+    assert (missing.status_code, missing.json()["detail"]) == (404, "this deployment has no training job local-job-2")
+
+
+def test_jobs__of_training_need_the_right_to_read_training(client, bucket):
+    assert client("daily only").get("jobs/processing/local-job-1").status_code == 200
+    for kind in ("training", "tuning"):
+        assert client("daily only").get(f"jobs/{kind}/local-job-1").status_code == 403
+    assert bucket.asked == ["processing/local-job-1"]
+
+
+@pytest.mark.parametrize("name", ["..%2Fx", "a%00", "-job", "a" * 64, "job.1", "ünderway"])
+def test_job__name_that_is_none_reaches_no_job(client, bucket, name):
+    assert client("analyst").get(f"jobs/processing/{name}").status_code in (404, 422)
+    assert bucket.asked == []
 
 
 @pytest.mark.parametrize(
@@ -213,8 +239,9 @@ def test_plugin__imports_neither_fastapi_nor_boto3_of_its_own(tmp_path):
     assert float(seconds) < 0.1
 
 
-def test_plugins_folder__airflow_loads_one_file_of_it():
+def test_plugins_folder__airflow_loads_two_files_of_it():
     from airflow._shared.module_loading import find_path_from_directory
 
     files = [str(path) for path in find_path_from_directory(str(PLUGINS), ".airflowignore", "glob")]
-    assert [path.removeprefix(f"{PLUGINS}/") for path in files if path.endswith(".py")] == ["fraud_monitor_plugin.py"]
+    loaded = {path.removeprefix(f"{PLUGINS}/") for path in files if path.endswith(".py")}
+    assert loaded == {"fraud_monitor_plugin.py", "fraud_run_notes.py"}
