@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from datetime import date, timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +16,7 @@ from fraud.containers.process import main
 from fraud.containers.steps import ingest, simulate
 from fraud.errors import DataError
 from fraud.ingest.delivery import write_delivery
+from fraud.ingest.policy import CHECKS
 from fraud.simulator.worlds import anchor, load_world
 
 WORLD = anchor(load_world("tiny"), date(2026, 1, 1))
@@ -107,3 +109,9 @@ def test_ingest__profiles_are_named_by_what_was_delivered(simulated, tmp_path) -
     ingest.run(paths, FIRST, FIRST + timedelta(days=1))
     assert len(list(paths.output("customers").glob("*.parquet"))) == 2
     assert len(list(paths.output("terminals").glob("*.parquet"))) == 1
+
+
+def test_documentation__has_every_check_with_its_verdict() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "ingest.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    assert rows == [f"| `{name}` | {check.verdict} | {check.meaning} |" for name, check in CHECKS.items()]
