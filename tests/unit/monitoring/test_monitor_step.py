@@ -15,10 +15,12 @@ from fraud.containers.paths import JobPaths
 from fraud.containers.steps import monitor
 from fraud.errors import ConfigurationError, MissingInputError
 from fraud.features.catalogue import feature_names
+from fraud.monitoring.decision import look
 from fraud.monitoring.observation import DayMetrics
 from fraud.parquet import write_parquet
 from fraud.schema import arrow_schema
 from fraud.settings import DriftThresholds
+from unit.monitoring.days import drifted, lossy
 
 NAMES = feature_names("v1")
 START, END = date(2026, 3, 1), date(2026, 3, 3)
@@ -194,6 +196,58 @@ def test_bad_day__is_reported_without_evidence(paths: JobPaths, spoil: object, w
     assert metrics.columns == {}
     assert metrics.alert_rate_ratio is None
     assert why in (paths.output("reports") / f"date={END}/report.html").read_text()
+
+
+def spoil_classes(inputs: Path) -> None:
+    path = inputs / "labelled/000.parquet"
+    table = pq.read_table(path, partitioning=None)
+    write_parquet(table.set_column(7, "is_fraud", pa.array([False] * table.num_rows)), path)
+
+
+def spoil_scored(inputs: Path) -> None:
+    path = inputs / "labelled/000.parquet"
+    table = pq.read_table(path, partitioning=None)
+    for name in ("score", "model_version"):
+        nothing = pa.nulls(table.num_rows, table.schema.field(name).type)
+        table = table.set_column(table.column_names.index(name), name, nothing)
+    write_parquet(table, path)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "alarm"),
+    [
+        (spoil_empty, "unlabelled"),
+        (spoil_missing, "unlabelled"),
+        (spoil_reference, "unlabelled"),
+        (spoil_feature_set, "unlabelled"),
+        (spoil_classes, "labels"),
+        (spoil_scored, "labels"),
+    ],
+)
+def test_bad_input__neither_starts_an_alarm_nor_ends_one(paths: JobPaths, spoil: object, alarm: str) -> None:
+    spoil(paths.base / "processing/input")  # type: ignore[operator]
+    monitor.run(paths, END, END, html="none")
+    metrics = metrics_of(paths, END).model_copy(update={"model_version": 1})
+    bad = [metrics, metrics.model_copy(update={"date": END + timedelta(days=1)})]
+    before = [
+        lossy(1, columns=drifted(1).columns).model_copy(update={"date": END - timedelta(days=offset)})
+        for offset in (2, 1)
+    ]
+    assert alarm not in look(bad, DriftThresholds(min_frauds=2)).alarms
+    assert alarm in look([*before, *bad], DriftThresholds(min_frauds=2)).alarms
+
+
+def test_constant_column__is_said_and_left_out(paths: JobPaths) -> None:
+    for offset in range(-2, 3):
+        path = paths.input("features") / f"tx_date={START + timedelta(days=offset)}/part.parquet"
+        table = pq.read_table(path, partitioning=None)
+        same = pa.array(np.full(table.num_rows, 7.0))
+        write_parquet(table.set_column(table.column_names.index("tx_amount"), "tx_amount", same), path)
+    monitor.run(paths, END, END)
+    metrics = metrics_of(paths, END)
+    assert metrics.no_evidence == {"column tx_amount": "tx_amount is constant"}
+    assert "tx_amount" not in metrics.columns
+    assert "tx_amount is constant" in (paths.output("reports") / f"date={END}/report.html").read_text()
 
 
 def test_labels__none_unloaded_is_none_known(paths: JobPaths) -> None:
