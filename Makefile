@@ -19,6 +19,8 @@ DEPLOY := .venv-deploy/.installed
 TAG ?= $(shell git rev-parse --short HEAD 2>/dev/null)
 
 export PORT AWS_PORT PYTHON
+# OpenMP threads that wait sleep: spinning ones starve what they wait for.
+export OMP_WAIT_POLICY ?= PASSIVE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
