@@ -8,6 +8,7 @@ DAYS ?= 5
 WORLD ?= demo
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+SPARK := .venv/.spark
 LOCKS := requirements/local-py311.txt requirements/local-py312.txt
 STYLED := include docker dags plugins tests benchmarks docs deploy
 BENCHMARKS ?= simulator features feature_sets models dags
@@ -31,6 +32,13 @@ setup: $(INSTALLED) ## make .venv from the lock file (the other targets do it by
 
 $(INSTALLED): $(LOCKS) requirements/uv.txt requirements/install pyproject.toml
 	@requirements/install
+	@touch $@
+
+spark: $(SPARK) ## add Spark to .venv, for the feature engine emr and its tests (needs Java 17)
+	@command -v java > /dev/null || echo "spark: no java on PATH; install Java 17 (Debian: apt install openjdk-17-jre-headless)"
+
+$(SPARK): requirements/spark.txt | $(INSTALLED)
+	@VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/uv pip install --quiet --require-hashes -r $<
 	@touch $@
 
 demo: setup ## play DAYS days of WORLD from nothing, show what happened, leave the UI running
@@ -114,8 +122,10 @@ lock: setup ## make the lock files anew from requirements/*.in
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-annotate --custom-compile-command "make lock" --constraint requirements/constraints-airflow-$(AIRFLOW).txt \
 	  --output-file docker/airflow/requirements.txt docker/airflow/postgres.in
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+	  --custom-compile-command "make lock" --output-file requirements/spark.txt requirements/spark.in
 	@grep -o '^uv==[^ ]*' requirements/local-py312.txt | $(BIN)/uv pip compile --quiet --universal --generate-hashes \
 	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" --output-file requirements/uv.txt -
 
 .PHONY: image dev package deploy destroy aws-smoke check-deploy next-airflow
-.PHONY: help setup demo up down clean status logs doctor test slow lint types bench screenshots lock
+.PHONY: help setup spark demo up down clean status logs doctor test slow lint types bench screenshots lock

@@ -99,6 +99,7 @@ class Settings(_Block):
     feature_version: Literal["v1", "v2"] = "v1"
     feature_engine: Literal["sagemaker", "emr"] = "sagemaker"
     emr_application_id: str = Field("", description="EMR Serverless application that computes features, if it does")
+    emr_role_arn: str = Field("", description="execution role of its Spark jobs; empty: role_arn")
     emr_max_executors: int = Field(4, ge=1, le=1000, description="workers of 4 vCPU and 16 GB (docs/features.md)")
 
     role_arn: str = Field("", description="execution role of the SageMaker jobs")

@@ -223,6 +223,7 @@ def test_training_and_holdout_sets__split_the_labelled_by_card(warehouse: Wareho
         "start": DAYS[0],
         "end": DAYS[6],
         "features": list(FEATURES),
+        "features_table": sql.features_table("v1"),
         "holdout_threshold": threshold,
     }
     verdicts = world.verdicts(midnight(as_of))
@@ -294,6 +295,21 @@ def test_labelled_predictions__are_the_trailing_days_whose_delay_has_passed(ware
     rows = unloaded(warehouse, select)
     assert rows == sorted(expected)
     assert rows
+
+
+def test_labelled_predictions__without_a_score_are_there_with_nulls(warehouse: Warehouse, world: World) -> None:
+    delay, day = 7, DAYS[10]
+    labelled = [one for one in world.transactions if one.day == day - timedelta(days=delay)]
+    unscored = labelled[3]
+    select = sql.query("labelled_predictions", start=day, end=day, label_delay_days=delay, trailing_days=1)
+    try:
+        warehouse.run(f"DELETE FROM fraud.predictions WHERE transaction_id = {unscored.id}")
+        rows = unloaded(warehouse, select)
+    finally:
+        values = f"{unscored.id}, '{unscored.day}', 1, {world.scores[unscored.id]!r}"
+        warehouse.run(f"INSERT INTO fraud.predictions VALUES ({values})")
+    assert [row[1] for row in rows] == [one.id for one in labelled]
+    assert {row[1]: row[5:7] for row in rows if None in row} == {unscored.id: (None, None)}
 
 
 def test_known_frauds__count_each_day_once(warehouse: Warehouse, world: World) -> None:

@@ -21,11 +21,13 @@ def test_table__has_the_columns_of_the_schema_in_order(table: str) -> None:
     assert declared(table) == [(column.name, column.redshift) for column in schema.TABLES[table]]
 
 
-def test_features_table__has_the_columns_of_the_catalogue_in_order() -> None:
-    assert declared("features") == [
+@pytest.mark.parametrize(("version", "table"), [("v1", "features"), ("v2", "features_v2")])
+def test_features_table__has_the_columns_of_the_catalogue_in_order(version: str, table: str) -> None:
+    assert warehouse.features_table(version) == table
+    assert declared(table) == [
         ("transaction_id", "BIGINT"),
         ("tx_date", "DATE"),
-        *((name, "DOUBLE PRECISION") for name in feature_names("v1")),
+        *((name, "DOUBLE PRECISION") for name in feature_names(version)),
     ]
 
 
@@ -60,6 +62,13 @@ def test_load_days__deletes_just_what_it_copies() -> None:
     )
     assert copy.startswith(
         "COPY fraud.label_deliveries FROM 's3://b/m.json' IAM_ROLE DEFAULT FORMAT AS PARQUET MANIFEST"
+    )
+
+
+def test_load_days__of_one_version_leaves_the_others() -> None:
+    delete, _ = warehouse.load_days("rescores", date(2026, 1, 1), date(2026, 1, 2), "s3://b/m.json", version=3)
+    assert delete == (
+        "DELETE FROM fraud.rescores WHERE tx_date BETWEEN '2026-01-01' AND '2026-01-02' AND model_version = 3"
     )
 
 

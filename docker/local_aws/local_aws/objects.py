@@ -11,7 +11,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3.exceptions import MissingBucket
 from moto.s3.models import s3_backends
 
-__all__ = ["Missing", "Stored", "find", "list_prefix", "parse_uri", "put_bytes", "put_file"]
+__all__ = ["Missing", "Stored", "delete", "find", "list_prefix", "parse_uri", "put_bytes", "put_file"]
 
 
 class Missing(Exception):
@@ -74,3 +74,9 @@ def put_file(bucket: str, key: str, source: Path) -> None:
     """Store a file as an object by moving it; it is durable when this returns."""
     _bucket(bucket)
     s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(bucket, key, source)
+
+
+def delete(bucket: str, key: str) -> None:
+    """Delete an object; none there is no error."""
+    if key in _bucket(bucket).keys:
+        s3_backends[DEFAULT_ACCOUNT_ID]["aws"].delete_object(bucket, key)

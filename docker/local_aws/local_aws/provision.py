@@ -18,13 +18,13 @@ TRUST = {
     "Version": "2012-10-17",
     "Statement": [
         {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
-        for service in ("sagemaker.amazonaws.com", "redshift.amazonaws.com")
+        for service in ("sagemaker.amazonaws.com", "redshift.amazonaws.com", "emr-serverless.amazonaws.com")
     ],
 }
 
 
 def provision(settings: Settings, endpoint_url: str, region: str = "us-east-1") -> dict[str, str]:
-    """Create bucket, role, topic, secret, model package group and Redshift workgroup where they are missing.
+    """Create bucket, role, topic, secret, model package group, Redshift workgroup and EMR application where missing.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def provision(settings: Settings, endpoint_url: str, region: str = "us-east-1") 
     Returns
     -------
     dict
-        The settings that only now have a value, as environment variables: role and topic.
+        The settings that only now have a value, as environment variables: role, topic, EMR application.
     """
     session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=region)  # noqa: S106
 
@@ -60,7 +60,16 @@ def provision(settings: Settings, endpoint_url: str, region: str = "us-east-1") 
             Name=f"{settings.environment}/fraud/redshift", SecretString=json.dumps(content)
         )
     _create_workgroup(client("redshift-serverless"), settings)
-    return {"FRAUD_ROLE_ARN": _role(client("iam"), settings), "FRAUD_NOTIFICATIONS_TOPIC_ARN": topic}
+    name = f"{settings.environment}-fraud-features"
+    # Its token makes a second request find the application of the first.
+    application = client("emr-serverless").create_application(
+        name=name, clientToken=name, releaseLabel="emr-7.9.0", type="SPARK"
+    )
+    return {
+        "FRAUD_ROLE_ARN": _role(client("iam"), settings),
+        "FRAUD_NOTIFICATIONS_TOPIC_ARN": topic,
+        "FRAUD_EMR_APPLICATION_ID": application["applicationId"],
+    }
 
 
 def _role(iam: Any, settings: Settings) -> str:

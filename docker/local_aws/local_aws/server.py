@@ -23,7 +23,7 @@ os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from local_aws import logs, s3, sagemaker
+from local_aws import emr, logs, s3, sagemaker
 from local_aws.application import Application, Handler
 from local_aws.calls import CallLog
 from local_aws.database import Database
@@ -119,21 +119,25 @@ def serve(arguments: argparse.Namespace) -> None:
             database, keeper=keeper, state_dir=state_dir, host=host, images=images, limit=arguments.job_limit
         )
 
+        spark, job_runs = emr.build(database, keeper=keeper, state_dir=state_dir, host=host)
+
         def health() -> dict[str, Any]:
             return {
                 "ready": True,
                 "version": version("fraud"),
                 "port": port,
                 "private_opt_ml": host.private_ml,
-                "running_jobs": runner.running(),
+                "running_jobs": runner.running() + job_runs.running(),
             }
 
         calls = CallLog(state_dir / "calls.jsonl")
-        application = Application(store, keeper, {"sagemaker": service, **handlers}, health, calls)
+        services = {"sagemaker": service, "emr-serverless": spark, **handlers}
+        application = Application(store, keeper, services, health, calls)
         server = make_server(
             HOST, port, application, threaded=True, request_handler=RequestHandler, fd=listener.fileno()
         )
         _serve_until_signal(server)
+        job_runs.close()
         runner.close()
         database.close()
 

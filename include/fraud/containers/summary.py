@@ -8,11 +8,12 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fraud.containers.paths import JobPaths
+if TYPE_CHECKING:
+    from fraud.containers.paths import JobPaths
 
-__all__ = ["write_summary", "write_text"]
+__all__ = ["summary_text", "write_summary", "write_text"]
 
 
 def write_text(path: Path, text: str) -> None:
@@ -23,9 +24,13 @@ def write_text(path: Path, text: str) -> None:
     scratch.replace(path)
 
 
-def write_summary(
-    paths: JobPaths, day: date, rows: Mapping[str, int], files: Sequence[Path], **extra: Any
-) -> dict[str, Any]:
+def summary_text(day: date, rows: Mapping[str, int], files: Mapping[str, Mapping[str, Any]], **extra: Any) -> str:
+    """Return the text of ``summary/<day>.json``: rows by table, size and SHA-256 by file, and anything else."""
+    content = {"date": str(day), "rows": dict(sorted(rows.items())), "files": files, **extra}
+    return json.dumps(content, indent=1, sort_keys=True) + "\n"
+
+
+def write_summary(paths: JobPaths, day: date, rows: Mapping[str, int], files: Sequence[Path], **extra: Any) -> None:
     """Write ``summary/<day>.json``: rows by table, and size and SHA-256 of every file that the day consists of.
 
     Parameters
@@ -40,11 +45,6 @@ def write_summary(
         The day's files, all below ``processing/output``.
     **extra
         Anything else that belongs in the day's manifest (a world's content hash, a model version).
-
-    Returns
-    -------
-    dict
-        What was written.
     """
     root = paths.base / "processing" / "output"
     described = {}
@@ -52,6 +52,4 @@ def write_summary(
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         described[str(path.relative_to(root))] = {"bytes": path.stat().st_size, "sha256": digest}
-    content = {"date": str(day), "rows": dict(sorted(rows.items())), "files": described, **extra}
-    write_text(paths.output("summary") / f"{day}.json", json.dumps(content, indent=1, sort_keys=True) + "\n")
-    return content
+    write_text(paths.output("summary") / f"{day}.json", summary_text(day, rows, described, **extra))

@@ -8,7 +8,9 @@ module         purpose
 `streams`      what is summed: events that are active for a while, per card or terminal
 `kernels`      the compiled sweep that sums active events
 `engine`       transactions and labels in, features out
-`store`        day files: read and checked, written
+`delivery`     what delivered days must be, and the words that refuse what is not
+`store`        day files: read and checked
+`spark`        the engine's twin on Spark, `spark_store` its reading and checking
 =============  =====================================================================
 
 Windows are half open, (t − w, t] for a card and (t − delay − w, t − delay] for a terminal, t being the scored
@@ -23,19 +25,36 @@ Le Borgne, Siblini, Lebichot, Bontempi: Reproducible Machine Learning for Credit
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from fraud.errors import ConfigurationError
 
-__all__ = ["LOOK_BACK_DAYS", "VERSIONS", "Feature", "feature_names", "features", "features_ddl", "features_table"]
+__all__ = [
+    "DAY",
+    "LOOK_BACK_DAYS",
+    "MAX_SQUARED_CENTS",
+    "VERSIONS",
+    "Feature",
+    "Sum",
+    "feature_names",
+    "features",
+    "features_ddl",
+    "features_table",
+]
 
 Entity = Literal["transaction", "customer", "terminal"]
+
+DAY = 86_400_000_000
+"""Microseconds of a day; all times are microseconds since 1970, UTC."""
+
+MAX_SQUARED_CENTS = 100_000_000
+"""Amounts are capped here before they are squared, so that 900 of the largest a window fit into 64 bits."""
 
 LABEL_DELAY_DAYS = 7
 """Days behind which the terminal features look, because investigations take that long."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: EMR's Python 3.9 imports this too
 class Feature:
     """One feature: a number (float64) that each transaction gets.
 
@@ -65,6 +84,15 @@ class Feature:
     meaning: str
     window_days: int = 0
     delay_days: int = 0
+
+
+class Sum(NamedTuple):
+    """One windowed sum that features are made of: of a value of :mod:`fraud.features.streams`, per entity."""
+
+    entity: str
+    value: str
+    window_days: int
+    delay_days: int
 
 
 def _card(name: str, aggregation: str, value: str, days: int, *, unit: str, meaning: str) -> Feature:

@@ -6,7 +6,7 @@ A file that does not have the promised form is refused by name, with the column 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from fraud.errors import DataError, MissingInputError
-from fraud.features.catalogue import LOOK_BACK_DAYS
+from fraud.features import delivery
 from fraud.schema import arrow_schema
 
 __all__ = ["day_blocks", "days_needed", "read_labels", "read_transactions"]
-
-_IDS_PER_DAY = 10**9
 
 
 def days_needed(transactions: Path, start: date, end: date) -> list[date]:
@@ -39,17 +36,8 @@ def days_needed(transactions: Path, start: date, end: date) -> list[date]:
         Naming the first day that should be there. Whether the world begins within the look-back is told by the
         transaction ids, which count days from its start.
     """
-    wanted = [start + timedelta(days=offset) for offset in range(-LOOK_BACK_DAYS, (end - start).days + 1)]
-    present = {day for day in wanted if _files(transactions / f"tx_date={day}")}
-    first = _world_start(transactions, sorted(present))
-    wanted = [day for day in wanted if day >= min(first, start)]
-    for day in wanted:
-        if day not in present:
-            raise MissingInputError(
-                f"{transactions}/tx_date={day} holds no Parquet file, but the features of {start} to {end} need every "
-                f"day from {wanted[0]} on; deliver that day, then run this again"
-            )
-    return wanted
+    present = {day for day in delivery.days_with_look_back(start, end) if _files(transactions / f"tx_date={day}")}
+    return delivery.needed_days(str(transactions), start, end, present, _world_start(transactions, sorted(present)))
 
 
 def day_blocks(transactions: Path, days: Sequence[date], rows: int) -> list[list[date]]:
@@ -119,7 +107,7 @@ def read_labels(labels: Path, days: Sequence[date], transactions: pa.Table, sour
         folder = labels / f"known_date={day}" / f"source={source}"
         files = _files(folder)
         if not files:
-            raise MissingInputError(f"{folder} holds no Parquet file; deliver that day's labels, then run this again")
+            raise delivery.no_labels(str(folder))
         for file in files:
             table = _read(file, "label_deliveries")
             known_day = table["known_at"].cast(pa.date32())
@@ -145,7 +133,7 @@ def _world_start(transactions: Path, present: Sequence[date]) -> date:
         for file in _files(transactions / f"tx_date={day}"):
             ids = _read(file, "transactions")["transaction_id"]
             if len(ids):
-                return day - timedelta(days=min(ids[0].as_py() // _IDS_PER_DAY, (day - date.min).days))
+                return delivery.world_start(day, ids[0].as_py())
     return min(present, default=date.min)
 
 
@@ -154,16 +142,13 @@ def _read(file: Path, table: str) -> pa.Table:
     try:
         content = pq.ParquetFile(file).read()
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{file}: not a Parquet file that can be read ({error}); deliver it again") from None
+        raise delivery.unreadable(str(file), error) from None
     if content.column_names != expected.names:
-        odd = sorted(set(content.column_names) ^ set(expected.names)) or ["order"]
-        raise DataError(
-            f"{file}: unexpected columns ({', '.join(odd)}): has {content.column_names}, expected {expected.names}"
-        )
+        raise delivery.wrong_columns(str(file), content.column_names, expected.names)
     for field in expected:
         found = content.schema.field(field.name).type
         if found != field.type:
-            raise DataError(f"{file}: column {field.name} is {found}, expected {field.type}; deliver it in that type")
+            raise delivery.wrong_type(str(file), field.name, found, field.type)
         _refuse(file, content, field.name, content[field.name].is_null(), "a value")
     return content.cast(expected)
 
@@ -171,8 +156,7 @@ def _read(file: Path, table: str) -> pa.Table:
 def _refuse(file: Path, table: pa.Table, column: str, wrong: pa.ChunkedArray, expected: str) -> None:
     row = pc.index(wrong, pa.scalar(True)).as_py()
     if row >= 0:
-        found = table[column][row].as_py()
-        raise DataError(f"{file}: row {row}: {column} is {found}, expected {expected}; correct it and deliver again")
+        raise delivery.wrong_value(str(file), row, column, table[column][row].as_py(), expected)
 
 
 def _check_order(file: Path, table: pa.Table, earlier: Sequence[pa.Table]) -> None:
@@ -187,13 +171,10 @@ def _check_order(file: Path, table: pa.Table, earlier: Sequence[pa.Table]) -> No
     row = int(falling.argmax())
     delivered = pa.concat_tables([*earlier, table])["transaction_id"].to_numpy()
     position = len(delivered) - rows.num_rows + row
-    where = f"{file}: row {row - (before is not None)}: transaction {ids[row]}"
+    row_of_file = row - (before is not None)
     if ids[row] in delivered[:position]:
-        raise DataError(f"{where} is there twice, expected every transaction once; remove one of the two rows")
-    raise DataError(
-        f"{where} follows {ids[row - 1]} but has a lower id or an earlier tx_datetime, expected files and rows "
-        "in the order of both; sort them and deliver again"
-    )
+        raise delivery.delivered_twice(str(file), row_of_file, ids[row])
+    raise delivery.out_of_order(str(file), row_of_file, ids[row], ids[row - 1])
 
 
 def _check_consistent(labels: Path, table: pa.Table) -> None:
@@ -204,7 +185,4 @@ def _check_consistent(labels: Path, table: pa.Table) -> None:
     torn = verdicts.filter(pc.not_equal(verdicts["is_fraud_min"], verdicts["is_fraud_max"]))
     if torn.num_rows:
         one = torn.slice(0, 1).to_pylist()[0]
-        raise DataError(
-            f"{labels}: transaction {one['transaction_id']} is labelled both fraud and genuine at {one['known_at']}, "
-            "expected one verdict a moment; remove the wrong label"
-        )
+        raise delivery.torn_verdict(str(labels), one["transaction_id"], one["known_at"])

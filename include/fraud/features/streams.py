@@ -15,15 +15,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fraud.features.catalogue import DAY, MAX_SQUARED_CENTS, Sum
+
 __all__ = ["DAY", "STREAMS", "Events", "History", "Integers", "Sum", "Verdicts"]
 
 Integers = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
-
-DAY = 86_400_000_000
-"""Microseconds of a day; all times are microseconds since 1970, UTC."""
-
-MAX_SQUARED_CENTS = 100_000_000
 
 
 class Verdicts(NamedTuple):
@@ -32,15 +29,6 @@ class Verdicts(NamedTuple):
     row: Integers
     known_at: Integers
     change: Integers
-
-
-class Sum(NamedTuple):
-    """One windowed sum that features need."""
-
-    entity: str
-    value: str
-    window_days: int
-    delay_days: int
 
 
 class Events(NamedTuple):
@@ -107,7 +95,7 @@ def _last_moment(history: History, wanted: Sum) -> Events:
 
 
 def _capped(history: History) -> Integers:
-    """Cap amounts so that 900 of the largest a window can be squared and summed in 64 bits."""
+    """Cap amounts, as what is squared must be."""
     return np.minimum(history.cents, MAX_SQUARED_CENTS)
 
 

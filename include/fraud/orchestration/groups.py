@@ -115,7 +115,8 @@ class Groups:
             if wait:
                 operators.wait_for("wait_for_look_back", request["wait_features"]) >> plan
             record = record_features(request)
-            operators.process("compute_features", plan) >> record
+            run = operators.spark if settings.feature_engine == "emr" else operators.process
+            run("compute_features", plan) >> record
             operators.sql("load_features", record)
 
         return features()

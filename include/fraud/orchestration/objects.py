@@ -61,11 +61,15 @@ class Objects:
         text = self.read_text(relative)
         return None if text is None else json.loads(text)
 
-    def write_text(self, relative: str, text: str, content_type: str = "application/json") -> None:
+    def write_bytes(self, relative: str, content: bytes, content_type: str = "application/octet-stream") -> None:
         """Write an object whole."""
         self.client.put_object(
-            Bucket=self.layout.bucket, Key=self.layout.key(relative), Body=text.encode(), ContentType=content_type
+            Bucket=self.layout.bucket, Key=self.layout.key(relative), Body=content, ContentType=content_type
         )
+
+    def write_text(self, relative: str, text: str, content_type: str = "application/json") -> None:
+        """Write an object of text whole."""
+        self.write_bytes(relative, text.encode(), content_type)
 
     def write_json(self, relative: str, content: Any) -> None:
         """Write an object as JSON with sorted keys: the same content gives the same bytes."""

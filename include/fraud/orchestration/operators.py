@@ -86,7 +86,24 @@ class Operators:
 
     def process(self, task_id: str, config: Any, **kwargs: Any) -> Processing:
         """Run a processing job."""
-        return SageMakerProcessingOperator(task_id=task_id, config=config, print_log=False, **self._job, **kwargs)
+        return Processing(task_id=task_id, config=config, print_log=False, **self._job, **kwargs)
+
+    def spark(self, task_id: str, config: Any, **kwargs: Any) -> Any:
+        """Run a Spark job on EMR Serverless; ``config`` is what ``StartJobRun`` takes, the driver included."""
+        from airflow.providers.amazon.aws.operators.emr import EmrServerlessStartJobOperator
+
+        return EmrServerlessStartJobOperator(
+            task_id=task_id,
+            application_id=self.settings.emr_application_id,
+            execution_role_arn=self.settings.emr_role_arn or self.settings.role_arn,
+            job_driver={},
+            config=config,
+            deferrable=self._job["deferrable"],
+            waiter_delay=self._job["check_interval"],
+            waiter_max_attempts=self._job["max_attempts"],
+            doc_md="Runs a Spark job on EMR Serverless that the task before has planned, and waits for it.",
+            **kwargs,
+        )
 
     def process_each(self, task_id: str, configs: Any, label: str, **kwargs: Any) -> Any:
         """Run a processing job for each configuration; ``label`` is the template that names the mapped task."""

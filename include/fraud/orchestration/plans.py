@@ -20,6 +20,7 @@ from fraud.orchestration.manifests import Manifest, read_days
 from fraud.orchestration.objects import Objects
 from fraud.orchestration.registry import Package, champion_of, check_features, package_of_version
 from fraud.orchestration.requests import read_world, step_days
+from fraud.orchestration.spark import spark_job
 from fraud.settings import Settings
 from fraud.simulator.worlds import World
 
@@ -73,25 +74,27 @@ def store_world(objects: Objects, request: Request) -> str:
 
 
 def plan_features(settings: Settings, objects: Objects, request: Request, attempt: int) -> dict[str, Any]:
-    """Plan the job that computes the days' features from their look-back and themselves."""
+    """Plan the job that computes the days' features from their look-back and themselves, on the engine of choice."""
     days = step_days(request, "features")
     raw = _raw_days(objects, days)
     stage = Stage(objects, request)
     uri = settings.layout.uri
-    return jobs.processing_job(
-        settings,
-        jobs.job_name(settings, f"features-{days[-1]}", request["run"], attempt),
-        ["features", "--start", str(days[0]), "--end", str(days[-1]), "--version", settings.feature_version],
-        [
-            stage.input("transactions", "raw/transactions/", raw),
-            stage.input("labels", "raw/labels/", raw, "source=chargeback"),
-        ],
-        {
-            "features": uri(f"features/version={settings.feature_version}/"),
-            "scoring": uri("scoring/input/"),
-            "summary": uri("summaries/features/"),
-        },
-    )
+    name = jobs.job_name(settings, f"features-{days[-1]}", request["run"], attempt)
+    arguments = {"start": str(days[0]), "end": str(days[-1]), "version": settings.feature_version}
+    inputs = [
+        stage.input("transactions", "raw/transactions/", raw),
+        stage.input("labels", "raw/labels/", raw, "source=chargeback"),
+    ]
+    outputs = {
+        "features": uri(f"features/version={settings.feature_version}/"),
+        "scoring": uri("scoring/input/"),
+        "summary": uri("summaries/features/"),
+    }
+    if settings.feature_engine == "emr":
+        given = {**arguments, **{item.name: item.uri for item in inputs}, **outputs}
+        return spark_job(settings, objects, stage.folder, name, given)
+    options = [word for key, value in arguments.items() for word in (f"--{key}", value)]
+    return jobs.processing_job(settings, name, ["features", *options], inputs, outputs)
 
 
 def record_features(settings: Settings, objects: Objects, request: Request) -> list[str]:
@@ -115,7 +118,7 @@ def record_features(settings: Settings, objects: Objects, request: Request) -> l
         raw[-1].content["world"],
     )
     copy = Stage(objects, request).copy("features", recorded, root)
-    return warehouse.load_days("features", days[0], days[-1], copy)
+    return warehouse.load_days(warehouse.features_table(settings.feature_version), days[0], days[-1], copy)
 
 
 def choose_champions(

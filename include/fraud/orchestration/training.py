@@ -36,6 +36,20 @@ def unload_training(settings: Settings, objects: Objects, training: Training) ->
     manifests.read_days(objects, "features", days, f"training as of {as_of}")
     manifests.read_days(objects, "transactions", [as_of - manifests.ONE_DAY], f"training as of {as_of}")
     folder = settings.layout.uri(layout.training(training["run"]))
+
+    def unload(query: str, first: date, last: date, into: str, file_format: str) -> str:
+        select = warehouse.query(
+            query,
+            start=first,
+            end=last,
+            features=feature_names(settings.feature_version),
+            features_table=warehouse.features_table(settings.feature_version),
+            known_labels=warehouse.query("known_labels", as_of=as_of, start=first, end=last),
+            holdout_threshold=_HASH_RANGE * settings.training.holdout_percent // 100,
+        )
+        return warehouse.unload(select, f"{folder}{into}/", file_format)
+
+    tuning = spans(settings, start, end) if training["tune"] else {}
     return [
         unload("training_set", start, end, "train", "csv"),
         unload("holdout_set", start, end, "holdout", "parquet"),

@@ -13,11 +13,19 @@ from importlib.resources import files
 from string import Template
 
 from fraud.errors import ConfigurationError
+from fraud.features.catalogue import VERSIONS, features_ddl
+
+__all__ = ["copy", "create_schema", "features_table", "load_days", "load_entities", "load_run", "query", "unload"]
+
+
+def features_table(version: str) -> str:
+    """Return the name of the table that holds a version's features: each has its own, so that none is ever altered."""
+    return "features" if version == "v1" else f"features_{version}"
 
 
 _DATE_COLUMN = {
     "transactions": "tx_date",
-    "features": "tx_date",
+    **{features_table(version): "tx_date" for version in VERSIONS},
     "predictions": "tx_date",
     "rescores": "tx_date",
     "alerts": "alert_date",
@@ -34,8 +42,17 @@ def create_schema() -> list[str]:
     """Return the statements that create every table and view; running them again changes nothing."""
     folder = files("fraud.warehouse") / "tables"
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
-    views_last = sorted(names, key=lambda name: (name == "labels.sql", name))
-    return [_without_comments((folder / name).read_text("utf-8")).rstrip().rstrip(";") for name in views_last]
+    statements = []
+    for name in sorted(names, key=lambda name: (name == "labels.sql", name)):  # views last
+        text = _without_comments((folder / name).read_text("utf-8")).rstrip().rstrip(";")
+        if name == "features.sql":
+            statements += [
+                Template(text).substitute(table=features_table(version), columns=features_ddl(version))
+                for version in VERSIONS
+            ]
+        else:
+            statements.append(text)
+    return statements
 
 
 def query(name: str, **values: date | int | Sequence[str] | str) -> str:

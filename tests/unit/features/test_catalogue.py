@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,8 @@ from fraud.errors import ConfigurationError
 from fraud.features.aggregates import AGGREGATIONS
 from fraud.features.catalogue import LOOK_BACK_DAYS, VERSIONS, feature_names, features_ddl, features_table
 from fraud.features.streams import STREAMS
+from fraud.warehouse import create_schema
+from fraud.warehouse import features_table as features_of
 
 ROOT = Path(__file__).parents[3]
 
@@ -44,10 +45,10 @@ def test_feature_names__refuses_an_unknown_version() -> None:
 
 
 def test_ddl__is_what_the_warehouse_creates() -> None:
-    created = (ROOT / "include/fraud/warehouse/tables/features.sql").read_text()
-    columns = re.search(r"fraud\.features \((.*?)\n\)", created, re.DOTALL)
-    assert columns is not None
-    assert columns[1].split() == features_ddl("v1").split()
+    for version in VERSIONS:
+        table = f"CREATE TABLE IF NOT EXISTS fraud.{features_of(version)} ("
+        (created,) = [statement for statement in create_schema() if table in statement]
+        assert created.partition("(\n")[2].partition("\n)")[0].split() == features_ddl(version).split()
 
 
 def test_documentation__has_the_current_table() -> None:

@@ -1,4 +1,7 @@
-"""SageMaker's own description of its API, as botocore ships it: what a request must look like, what an answer holds."""
+"""A service's own description of its API, as botocore ships it: what a request must look like, what an answer holds.
+
+The service is SageMaker where no other is named.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +19,16 @@ __all__ = ["check_request", "project_answer", "project_summary"]
 
 
 @functools.cache
-def _operation(name: str) -> OperationModel:
-    return _service().operation_model(name)
+def _operation(service: str, name: str) -> OperationModel:
+    return _service(service).operation_model(name)
 
 
 @functools.cache
-def _service() -> ServiceModel:
-    return ServiceModel(Loader().load_service_model("sagemaker", "service-2"))
+def _service(name: str) -> ServiceModel:
+    return ServiceModel(Loader().load_service_model(name, "service-2"))
 
 
-def check_request(operation: str, request: dict[str, Any]) -> None:
+def check_request(operation: str, request: dict[str, Any], service: str = "sagemaker") -> None:
     """Refuse a request that breaks a constraint of the API: required fields, lengths, ranges, patterns, enumerations.
 
     Raises
@@ -33,7 +36,7 @@ def check_request(operation: str, request: dict[str, Any]) -> None:
     RequestRefused
         ``ValidationException`` in AWS's words, naming value and field.
     """
-    shape = _operation(operation).input_shape
+    shape = _operation(service, operation).input_shape
     problems = list(_problems(shape, request, "")) if shape is not None else []
     if problems:
         plural = "s" if len(problems) > 1 else ""
@@ -41,15 +44,15 @@ def check_request(operation: str, request: dict[str, Any]) -> None:
         raise RequestRefused("ValidationException", f"{len(problems)} validation error{plural} detected: {listed}")
 
 
-def project_answer(operation: str, document: dict[str, Any]) -> dict[str, Any]:
+def project_answer(operation: str, document: dict[str, Any], service: str = "sagemaker") -> dict[str, Any]:
     """Keep the fields that the operation's answer has."""
-    shape = _operation(operation).output_shape
+    shape = _operation(service, operation).output_shape
     return _project(shape, document) if isinstance(shape, StructureShape) else {}
 
 
-def project_summary(operation: str, document: dict[str, Any]) -> dict[str, Any]:
+def project_summary(operation: str, document: dict[str, Any], service: str = "sagemaker") -> dict[str, Any]:
     """Keep the fields that an entry of a list operation's answer has."""
-    shape = _operation(operation).output_shape
+    shape = _operation(service, operation).output_shape
     members = shape.members.values() if isinstance(shape, StructureShape) else ()
     entries = next(member for member in members if isinstance(member, ListShape))
     return _project(entries.member, document)

@@ -15,6 +15,7 @@ from fraud.containers.paths import JobPaths
 from fraud.containers.summary import write_summary
 from fraud.errors import ConfigurationError
 from fraud.features.catalogue import LOOK_BACK_DAYS
+from fraud.features.delivery import LABEL_SOURCE
 from fraud.features.engine import compute_features
 from fraud.features.store import day_blocks, days_needed, read_labels, read_transactions
 from fraud.parquet import write_parquet
@@ -23,9 +24,6 @@ __all__ = ["run"]
 
 BLOCK_ROWS = 4_000_000
 """Transactions whose features are held at once, besides their look-back: bounds the memory of a long range."""
-
-LABEL_SOURCE = "chargeback"
-"""Features see these labels only: they come with the deliveries, so that days can be recomputed in any order."""
 
 
 def run(paths: JobPaths, start: date, end: date, version: str) -> None:
