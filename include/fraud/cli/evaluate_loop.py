@@ -21,7 +21,7 @@ def evaluate_loop(
     kinds: Annotated[str, typer.Option(help="Kinds of drift, separated by commas; 'all' for every one.")] = "",
     seeds: Annotated[str, typer.Option(help="First and last seed, both included: 9001:9010.")] = "9001:9010",
     quick: Annotated[bool, typer.Option("--quick", help="One seed, for continuous integration.")] = False,
-    processes: Annotated[int, typer.Option(min=1, max=64, help="Worlds at a time, one core each.")] = 2,
+    processes: Annotated[int, typer.Option(min=1, max=64, help="Seeds at a time, one core each.")] = 2,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run of the same settings.")] = False,
     document: Annotated[
         Path | None, typer.Option(help="Page whose tables are replaced.", exists=True, dir_okay=False)

@@ -17,6 +17,7 @@ from fraud.monitoring.loop.kinds import DRIFTED_DAYS, FIRST_SCORED, KINDS, episo
 from fraud.monitoring.loop.loop import JUDGED_DAYS, Loop, Policy
 from fraud.monitoring.loop.plots import plot_world
 from fraud.monitoring.loop.scores import WorldScore, score_world, summarise
+from fraud.monitoring.loop.training import Challenger, Trainer
 from fraud.settings import Settings
 
 __all__ = ["evaluate", "score_one"]
@@ -25,13 +26,13 @@ POLICIES: tuple[Policy, ...] = ("closed", "never", "weekly")
 
 
 class _Task(NamedTuple):
-    """A world to live through, where its result is kept, and its plot's file, if it has one."""
+    """The worlds of a seed, one a kind; where their results are kept; where their plots go, if there are any."""
 
-    kind: str
     seed: int
+    kinds: tuple[str, ...]
     settings: Settings
-    result: Path
-    plot: Path | None
+    results: Path
+    plots: Path | None
 
 
 def evaluate(
@@ -57,7 +58,7 @@ def evaluate(
     settings
         Thresholds, promotion rule and training defaults of the loop.
     processes
-        Worlds lived through at a time, each on one core.
+        Seeds lived through at a time, each on one core.
     progress
         Called with a line for every finished world.
     resume
@@ -73,19 +74,15 @@ def evaluate(
     kept = out / "worlds"
     if not resume:
         shutil.rmtree(kept, ignore_errors=True)
-    tasks = [
-        _Task(
-            name, seed, settings, kept / f"{name}-{seed}.json", out / f"loop-{name}.png" if seed == seeds[0] else None
-        )
-        for seed in seeds  # of a run that is stopped, every kind has some worlds
-        for name in kinds
-    ]
+    # Seed by seed: of a run that is stopped, every kind has some worlds.
+    tasks = [_Task(seed, tuple(kinds), settings, kept, out if seed == seeds[0] else None) for seed in seeds]
     scores: dict[str, list[WorldScore]] = {name: [] for name in kinds}
     # Not forked: a forked child of a process that runs OpenMP threads may hang.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        for number, (task, (score, said)) in enumerate(zip(tasks, pool.map(_on_one_core, tasks), strict=True), start=1):
-            scores[task.kind].append(score)
-            progress(f"{number}/{len(tasks)} {task.kind} {task.seed}: {said}")
+        for task, found in zip(tasks, pool.map(_on_one_core, tasks), strict=True):
+            for name, (score, said) in zip(kinds, found, strict=True):
+                scores[name].append(score)
+                progress(f"{name} {task.seed}: {said}")
     content = {
         "seeds": [seeds[0], seeds[-1]],
         **_conditions(settings),
@@ -106,7 +103,9 @@ def evaluate(
     return written
 
 
-def score_one(name: str, seed: int, settings: Settings, plot: Path | None, **changes: Any) -> WorldScore:
+def score_one(
+    name: str, seed: int, settings: Settings, plot: Path | None, calm: dict[int, Challenger], **changes: Any
+) -> WorldScore:
     """Live through one world under every policy and score it.
 
     Parameters
@@ -117,14 +116,18 @@ def score_one(name: str, seed: int, settings: Settings, plot: Path | None, **cha
         Thresholds, promotion rule and training defaults.
     plot
         File for the world's plot; None for no plot.
+    calm
+        Challengers trained on days before the drift, which all kinds of a seed have in common; new ones are added.
     **changes
         Fields of the world that differ from the handbook's (its size).
     """
     drift, start = kind(name), episode_start(seed)
     days = start + DRIFTED_DAYS
-    world = world_of(drift, seed).changed(**changes)
-    loop = Loop(live(world, days + JUDGED_DAYS), settings, FIRST_SCORED, days - 1)
+    history = live(world_of(drift, seed).changed(**changes), days + JUDGED_DAYS)
+    trainer = Trainer(history, settings, calm)
+    loop = Loop(history, settings, FIRST_SCORED, days - 1, trainer)
     runs = {policy: loop.run(policy) for policy in POLICIES}
+    calm.update(trainer.trained(start - 1))
     score = score_world(drift, seed, start, runs, settings.drift)
     if plot is not None:
         plot_world(f"{name}: {drift.description} (seed {seed})", score.start, runs, plot)
@@ -144,20 +147,33 @@ def _json(content: dict[str, Any]) -> str:
     return json.dumps(exact, indent=1, sort_keys=True) + "\n"
 
 
-def _on_one_core(task: _Task) -> tuple[WorldScore, str]:
-    """Score a world, or take what was kept of it; return the score, and a word on what it cost."""
-    conditions = _conditions(task.settings)
-    if task.result.exists():
-        content = json.loads(task.result.read_text(encoding="utf-8"))
-        if {"settings": content["settings"]} == conditions:
-            return WorldScore(**content["score"]), "kept"
+def _on_one_core(task: _Task) -> list[tuple[WorldScore, str]]:
+    """Score a seed's worlds, or take what was kept of them; return each with a word on what it cost."""
     import numba  # noqa: PLC0415
     import xgboost  # noqa: F401, PLC0415  (loaded before its threads are limited)
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415
 
     numba.set_num_threads(1)
-    began = time.process_time()
+    calm: dict[int, Challenger] = {}
+    found = []
     with threadpool_limits(1):
-        score = score_one(task.kind, task.seed, task.settings, task.plot)
-    write_text(task.result, json.dumps({**conditions, "score": score.to_json()}))
-    return score, f"{time.process_time() - began:.0f} processor seconds"
+        for name in task.kinds:
+            kept = task.results / f"{name}-{task.seed}.json"
+            score = _read(kept, task.settings)
+            if score:
+                found.append((score, "kept"))
+                continue
+            began = time.process_time()
+            plot = task.plots / f"loop-{name}.png" if task.plots else None
+            score = score_one(name, task.seed, task.settings, plot, calm)
+            write_text(kept, json.dumps({**_conditions(task.settings), "score": score.to_json()}))
+            found.append((score, f"{time.process_time() - began:.0f} processor seconds"))
+    return found
+
+
+def _read(path: Path, settings: Settings) -> WorldScore | None:
+    """Return the score that was kept of a world under the same settings, if any was."""
+    if not path.exists():
+        return None
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return WorldScore(**content["score"]) if {"settings": content["settings"]} == _conditions(settings) else None

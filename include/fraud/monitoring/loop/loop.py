@@ -75,12 +75,16 @@ class Loop:
         The deployment's: thresholds, promotion rule, training defaults.
     first, last
         First and last day scored.
+    trainer
+        One that may know some challengers already.
     """
 
-    def __init__(self, history: History, settings: Settings, first: int, last: int) -> None:
+    def __init__(
+        self, history: History, settings: Settings, first: int, last: int, trainer: Trainer | None = None
+    ) -> None:
         self._history, self._settings = history, settings
         self._first, self._last = first, last
-        self._trainer = Trainer(history, settings)
+        self._trainer = trainer or Trainer(history, settings)
 
     def run(self, policy: Policy) -> Run:
         """Live through the days under a policy."""

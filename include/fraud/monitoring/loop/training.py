@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -34,13 +35,22 @@ class Trainer:
     """Trains as of a day, once, however often it is asked.
 
     Of the deployment's candidates it trains the first alone; a real run trains them all and takes the best.
+
+    Parameters
+    ----------
+    history
+        The world, lived through.
+    settings
+        The deployment's: promotion rule, training defaults.
+    trained
+        Challengers by the day as of which they were trained, of a world that is the same up to their last labelled day.
     """
 
-    def __init__(self, history: History, settings: Settings) -> None:
+    def __init__(self, history: History, settings: Settings, trained: Mapping[int, Challenger] | None = None) -> None:
         self._history, self._settings = history, settings
         self._candidate = settings.training.candidates[0]
         self._held_out = held_out(history.customer, settings.training.holdout_percent)
-        self._trained: dict[int, Challenger] = {}
+        self._trained = dict(trained or {})
 
     def challenger(self, as_of: int) -> Challenger:
         """Return the model trained on the labels known before a day.
@@ -53,6 +63,10 @@ class Trainer:
         if as_of not in self._trained:
             self._trained[as_of] = self._train(as_of)
         return self._trained[as_of]
+
+    def trained(self, last_day: int) -> dict[int, Challenger]:
+        """Return the challengers so far that learnt from labels of days up to this one."""
+        return {as_of: one for as_of, one in self._trained.items() if self._days(as_of)[1] <= last_day}
 
     def compare(self, as_of: int, kind: Literal["scheduled", "alarm"], champion: Model) -> Verdict:
         """Compare the challenger as of a day with the champion, by the promotion rule."""
