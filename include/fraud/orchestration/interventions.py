@@ -95,6 +95,7 @@ def set_retraining(groups: Groups, request: Any) -> Any:
         paused = request["retraining"] == "pause"
         state = {"paused": paused, "by": request["user"] or "nobody", "run": request["run"]}
         groups.objects.write_json(layout.retraining(), state)
+        page.publish_models(groups.objects, packages_of(groups.settings)[1])
         notes.say(f"Retraining is {'paused' if paused else 'resumed'} by {state['by']}")
         return state
 

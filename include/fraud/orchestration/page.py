@@ -119,13 +119,14 @@ def publish(
 
 
 def publish_models(objects: Objects, packages: Sequence[Package]) -> None:
-    """Write what the page shows of the registered models, with the verdicts that registered them."""
+    """Write what the page shows of the models: each with the verdict that registered it, and who paused retraining."""
     verdicts = {}
     for run in {str(package.metadata["run"]) for package in packages if "run" in package.metadata}:
         verdict = objects.read_json(f"{layout.training(run)}verdict.json")
         if verdict is not None:
             verdicts[run] = verdict
     content = models_object([package.to_dict() for package in packages], verdicts)
+    content["retraining"] = objects.read_json(layout.retraining())
     objects.write_text(layout.monitoring("models.json"), to_json(content))
 
 

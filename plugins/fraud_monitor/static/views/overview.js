@@ -17,10 +17,10 @@ const SPARSE_DAYS = 31;
 const ALARMS = { labels: ["label alarm", "bad"], unlabelled: ["drift alarm", "warn"] };
 
 export async function overview(context) {
-  const { summary, note } = context;
+  const { summary, models, note } = context;
   const range = positions(summary, context.from, context.to);
   const next = h("div", {}, h("p", { class: "quiet" }, "Asking Airflow…"));
-  fillNext(next, summary).catch(() => next.replaceChildren(h("p", { class: "quiet" }, "Airflow did not answer.")));
+  fillNext(next, summary, models).catch(() => next.replaceChildren(h("p", { class: "quiet" }, "Airflow did not answer.")));
   return [
     note && h("p", { class: "card quiet" }, note),
     glance(context, next),
@@ -131,7 +131,7 @@ function investigated(summary, end) {
     : `${format.shortDay(summary.dates[position])}: ${summary.caught_cards[position]} of ${summary.investigated[position]} cards were fraud`;
 }
 
-async function fillNext(box, summary) {
+async function fillNext(box, summary, models) {
   const asked = ["fraud_daily", "fraud_training"];
   const [[daily, training], failures] = await Promise.all([Promise.all(asked.map(dag)), runs("fraud_daily", "failed")]);
   const last = summary.last;
@@ -149,7 +149,21 @@ async function fillNext(box, summary) {
       ),
     );
   if (last.action === "escalate") lines.push(h("p", {}, pill("needs a person", "bad"), " retraining does not help"));
-  if (training && !training.is_paused && training.next_dagrun_run_after)
+  for (const model of models?.models ?? [])
+    if (model.approval === "PendingManualApproval")
+      lines.push(
+        h(
+          "p",
+          {},
+          pill("needs a person", "warn"),
+          " ",
+          h("a", { href: `#models?version=${model.version}` }, `v${model.version}`),
+          " waits for approval under Required actions",
+        ),
+      );
+  const retraining = models?.retraining;
+  if (retraining?.paused) lines.push(h("p", {}, pill("retraining paused", "warn"), ` by ${retraining.by}`));
+  else if (training && !training.is_paused && training.next_dagrun_run_after)
     lines.push(h("p", { class: "quiet" }, `Weekly training ${format.moment(training.next_dagrun_run_after)}`));
   for (const run of failures.slice(0, 2))
     lines.push(h("p", {}, pill("failed", "bad"), " ", runLink(run.dag_id, run.dag_run_id, run.dag_run_id)));
