@@ -1,6 +1,7 @@
-"""The stock SageMaker operators with a link to their job: its description, outputs and log on the monitor's pages.
+"""The stock SageMaker operators with a link to their job and a proper ending (``fraud.orchestration.endings``).
 
-A link is a class attribute of its operator, so each gets a class here; nothing else is changed.
+A link, to the job's description, outputs and log on the monitor's pages, is a class attribute of its operator, so each
+gets a class here.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from airflow.providers.amazon.aws.operators.sagemaker import (
     SageMakerTuningOperator,
 )
 from airflow.sdk import BaseOperatorLink
+
+from fraud.orchestration.endings import EndsItsJob
 
 __all__ = ["JobLink", "Processing", "Training", "Transform", "Tuning"]
 
@@ -38,25 +41,29 @@ class JobLink(BaseOperatorLink):
         return next((f"fraud/jobs/{kind}/{config[field]}" for field, kind in _NAMES.items() if field in config), "")
 
 
-class Processing(SageMakerProcessingOperator):
+class Processing(EndsItsJob, SageMakerProcessingOperator):
     """A processing job."""
 
+    job_kind = "Processing"
     operator_extra_links = (JobLink(),)
 
 
-class Training(SageMakerTrainingOperator):
+class Training(EndsItsJob, SageMakerTrainingOperator):
     """A training job."""
 
+    job_kind = "Training"
     operator_extra_links = (JobLink(),)
 
 
-class Transform(SageMakerTransformOperator):
+class Transform(EndsItsJob, SageMakerTransformOperator):
     """A model and a batch transform by it."""
 
+    job_kind = "Transform"
     operator_extra_links = (*SageMakerTransformOperator.operator_extra_links, JobLink())
 
 
-class Tuning(SageMakerTuningOperator):
+class Tuning(EndsItsJob, SageMakerTuningOperator):
     """A hyperparameter tuning job."""
 
+    job_kind = "HyperParameterTuning"
     operator_extra_links = (JobLink(),)

@@ -171,6 +171,10 @@ class Runner:
     def _run(self, job: Job) -> None:
         fields: Document = {}
         try:
+            # One that was asked to stop between its record and its place in the queue was not found there.
+            record = self.records.get(job.region, job.kind.segment, job.name) or {}
+            if record.get(job.kind.status) == "Stopping":
+                job.stop.set()
             job.checkpoint()
             seconds = job.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DAY_SECONDS)
             job.deadline = time.monotonic() + seconds
