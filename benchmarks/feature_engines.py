@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -10,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 from tests.unit.features.rolling import rolling_features
 
-__all__ = ["duckdb_ranges", "pandas_rolling", "polars_rolling"]
+__all__ = ["duckdb_ranges", "handbook_functions", "pandas_rolling", "polars_rolling"]
 
 Result = dict[str, np.ndarray]
 Run = Callable[[], Result]
@@ -96,5 +98,30 @@ def pandas_rolling(data: pa.Table) -> Run:
     def run() -> Result:
         result = rolling_features(frame)
         return {name: result[name].to_numpy(dtype=float) for name in result.columns}
+
+    return run
+
+
+def handbook_functions(data: pa.Table, module: Any) -> Run:
+    """The handbook's own functions, applied group by group as its chapter 3 does."""
+    frame = data.to_pandas()
+
+    def run() -> Result:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of pandas, about how the handbook calls it
+            found = frame.copy()
+            found["TX_DURING_WEEKEND"] = found["TX_DATETIME"].apply(lambda moment: int(moment.weekday() >= 5))
+            found["TX_DURING_NIGHT"] = found["TX_DATETIME"].apply(lambda moment: int(moment.hour <= 6))
+            for entity, function in (
+                ("CUSTOMER_ID", module.get_customer_spending_behaviour_features),
+                ("TERMINAL_ID", module.get_count_risk_rolling_window),
+            ):
+                found = found.groupby(entity).apply(function).sort_values("TX_DATETIME").reset_index(drop=True)
+        found = found.sort_values("TRANSACTION_ID")
+        return {
+            name: found[name].to_numpy(dtype=float)
+            for name in found.columns
+            if name.startswith(("TX_DUR", "CUSTOMER_ID_", "TERMINAL_ID_"))
+        }
 
     return run

@@ -114,7 +114,12 @@ def features(
     version: Annotated[str, typer.Option("--version", help="Feature set: v1 (the handbook's) or v2.")] = "v1",
 ) -> None:
     """Add the handbook's features to its data."""
-    from fraud.features.handbook import transform_folder
+    from fraud.features.handbook import count_ties, transform_folder
 
     table = transform_folder(source, target, version)
+    ties = count_ties(table)
     print(f"{target}: {table.num_rows:,} transactions, {table.num_columns} columns")
+    print(
+        f"{ties['card']:,} share card and second with another, and only there may the handbook's own values differ; "
+        f"{ties['terminal']:,} share terminal and second, where they do not"
+    )

@@ -138,7 +138,7 @@ class Files:
         stream.close()
 
     def publish(self, source: str, target: str, days: Sequence[date]) -> Mapping[tuple[date, str], dict[str, Any]]:
-        """Move what Spark wrote as ``day=…/part=…/<any name>`` to ``tx_date=…/part[-n].<kind>``.
+        """Move what Spark wrote as ``day=…/part=…/<any name>`` to ``tx_date=…/part[_n].<kind>``.
 
         Returns
         -------
@@ -155,7 +155,7 @@ class Files:
                     name = file.getPath().getName()
                     if name.startswith(("_", ".")):
                         continue
-                    suffix = f"-{number}" if number != "0" else ""
+                    suffix = f"_{int(number):04}" if number != "0" else ""  # after the first by name, too
                     relative = f"tx_date={day}/part{suffix}.{name.rpartition('.')[2]}"
                     moves[day, relative] = file.getPath(), self._at(f"{target.rstrip('/')}/{relative}")[1]
         with ThreadPoolExecutor(_MOVES_AT_ONCE) as pool:

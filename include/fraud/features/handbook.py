@@ -21,7 +21,7 @@ from fraud.features.engine import compute_features
 from fraud.parquet import write_parquet
 from fraud.schema import arrow_schema
 
-__all__ = ["add_features", "engine_tables", "transform_folder"]
+__all__ = ["add_features", "count_ties", "engine_tables", "transform_folder"]
 
 _COLUMNS = {
     "TRANSACTION_ID": pa.int64(),
@@ -64,6 +64,25 @@ def add_features(table: pa.Table, version: str = "v1") -> pa.Table:
     for name in feature_names(version)[1:]:
         table = table.append_column(name.upper(), features[name])
     return table
+
+
+def count_ties(table: pa.Table) -> dict[str, int]:
+    """Count the rows that share their moment with another row of the same card, or of the same terminal.
+
+    Such rows see each other here. In the handbook's own code a row of a card sees of those only the ones that its
+    sort put before it, so there its published features may differ from ours. Its terminal windows are differences of
+    two windows that end at the transaction: what one of them misses of that second, the other misses too.
+
+    Returns
+    -------
+    dict
+        ``card`` and ``terminal``.
+    """
+    ties = {}
+    for name, column in (("card", "CUSTOMER_ID"), ("terminal", "TERMINAL_ID")):
+        sizes = table.group_by([column, "TX_DATETIME"]).aggregate([([], "count_all")])["count_all"]
+        ties[name] = pc.sum(sizes.filter(pc.greater(sizes, 1))).as_py() or 0
+    return ties
 
 
 def engine_tables(table: pa.Table) -> tuple[pa.Table, pa.Table]:

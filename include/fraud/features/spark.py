@@ -5,9 +5,9 @@ window of w days that ends d days ago it counts from ``moment + d`` until ``mome
 later, ``until`` end earlier. Each fact becomes two rows, its value when it begins to count and the value taken away
 when it ends, and a sum over a window is a running sum of such rows in the order of time.
 
-Two things keep this small on many machines. What happens before the first moment asked for is added up into one row an
-entity before anything is sorted. And rows of one entity and one moment are added up where they lie, so that the
-busiest terminal has at most as many rows as the days asked for have seconds times the ends that its windows have.
+Two things keep this small on many machines. All rows of an entity come together once, and are added up by moment as
+they come. And what happens before the first moment asked for becomes one row an entity before anything is sorted: the
+busiest terminal sorts at most as many rows as the days asked for have seconds, times the ends that its windows have.
 
 Everything that is summed is an integer, and each feature is the same expression as in `aggregates`, in the same order
 of operations: both engines give the same numbers to the last bit. Nothing here needs more than Python 3.9 and Spark.
@@ -180,8 +180,9 @@ def _windowed(
     columns = [_column(one) for one in sums]
     nothing = [F.lit(0).cast("bigint").alias(column) for column in columns]
     events = wanted.select(entity, F.col("moment").alias("at"), F.lit(True).alias("asked"), *nothing)
+    together = rows.repartition(entity)
     for source in dict.fromkeys(FACTS[one.value] for one in sums):
-        facts = source(rows, labels, entity)
+        facts = source(together, labels, entity)
         events = events.unionByName(_events(facts, entity, sums, [one for one in sums if FACTS[one.value] is source]))
     since, until = span
     totals = (

@@ -9,8 +9,9 @@ with another one is read for the same moment; and columns are found by name, so 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from urllib.parse import unquote, urlsplit
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
@@ -86,7 +87,7 @@ def read_transactions(spark: SparkSession, files: Files, days: Sequence[date]) -
         F.min("tx_datetime").alias("first_moment"),
         F.max("tx_datetime").alias("last_moment"),
     )
-    by_file = {_name(row["file"]): row for row in found.collect()}
+    by_file = _by_path(paths, found.collect())
     _refuse_faults(paths, by_file)
     _refuse_disorder(frame, paths, by_file)
     return frame
@@ -126,7 +127,7 @@ def read_labels(
     ]
     checked = _located(frame).join(delivered, "transaction_id", "left").select("file", _fault(wrong).alias("fault"))
     found = checked.groupBy("file").agg(F.min("fault").alias("fault"))
-    _refuse_faults(paths, {_name(row["file"]): row for row in found.collect()})
+    _refuse_faults(paths, _by_path(paths, found.collect()))
     labels = frame.select("transaction_id", "is_fraud", "known_at")
     _refuse_torn(root, labels)
     return labels
@@ -187,9 +188,15 @@ def _fault(wrong: Sequence[tuple[str, Column, Column]]) -> Column:
     return first
 
 
-def _name(uri: str) -> str:
-    """Return a URI as it was asked for: Hadoop writes a local one with one slash or with three."""
-    return uri.replace("file:///", "/", 1) if uri.startswith("file:///") else uri
+def _by_path(paths: Sequence[str], rows: Iterable[Row]) -> dict[str, Row]:
+    """Return what was found of each file by the URI that it was asked for by, which Spark writes in its own way."""
+    asked = {_place(path): path for path in paths}
+    return {asked[_place(row["file"])]: row for row in rows}
+
+
+def _place(uri: str) -> tuple[str, str]:
+    parts = urlsplit(uri)
+    return parts.netloc, unquote(parts.path)
 
 
 def _refuse_faults(paths: Sequence[str], by_file: Mapping[str, Row]) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from fraud.errors import ConfigurationError, DataError, MissingInputError
 from fraud.features.catalogue import feature_names
-from fraud.features.handbook import add_features, transform_folder
+from fraud.features.handbook import add_features, count_ties, transform_folder
 from fraud.simulator.handbook import replay
 from fraud.simulator.worlds import load_world
 from unit.features.rolling import rolling_features
@@ -50,6 +50,15 @@ def test_handbook_features__equal_the_rolling_formulation() -> None:
 @pytest.mark.slow
 def test_handbook_features__equal_the_rolling_formulation_on_the_whole_data_set(published: pa.Table) -> None:
     assert_equal_but_for_ties(published)
+    assert count_ties(published) == {"card": 58, "terminal": 24}
+
+
+def test_ties__are_counted_by_card_and_by_terminal() -> None:
+    frame = pd.concat([small(), small().assign(TERMINAL_ID=3), small().assign(CUSTOMER_ID=[4, 4, 5])[:2]])
+    frame["TX_DATETIME"] = frame["TX_DATETIME"].where(frame["TRANSACTION_ID"] != 2, pd.Timestamp("2020-01-01"))
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    assert count_ties(table) == {"card": 6, "terminal": 4}
+    assert count_ties(table.slice(0, 0)) == {"card": 0, "terminal": 0}
 
 
 def test_handbook_features__are_the_published_ones_but_for_ties(published: pa.Table) -> None:

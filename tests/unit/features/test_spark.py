@@ -220,11 +220,11 @@ def test_job__splits_a_large_day_by_position(spark: Any, paths: JobPaths, monkey
     monkeypatch.setattr("fraud.containers.spark_features.ROWS_PER_FILE", expected.num_rows // 2 + 1)
     parts = run_job(spark, paths, day(46), day(46))
     names = [name for name in parts if name.startswith("features/")]
-    assert names == [f"features/tx_date={day(46)}/part{part}.parquet" for part in ("-1", "")]
+    assert names == [f"features/tx_date={day(46)}/part{part}.parquet" for part in ("", "_0001")]
     root = paths.base / "spark"
-    assert pa.concat_tables([pq.ParquetFile(root / name).read() for name in reversed(names)]).equals(expected)
+    assert pa.concat_tables([pq.ParquetFile(root / name).read() for name in names]).equals(expected)
     csv = f"scoring/tx_date={day(46)}/part"
-    assert parts[f"{csv}.csv"] + parts[f"{csv}-1.csv"] == whole[f"{csv}.csv"]
+    assert parts[f"{csv}.csv"] + parts[f"{csv}_0001.csv"] == whole[f"{csv}.csv"]
 
 
 def test_job__writes_files_without_rows_for_a_day_without_transactions(spark: Any, paths: JobPaths) -> None:

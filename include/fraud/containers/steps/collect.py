@@ -111,11 +111,14 @@ def _write_json(table: pa.Table, path: Path) -> Path:
 
 
 def _read_day(paths: JobPaths, name: str, day: date) -> pa.Table:
-    path = paths.input(name) / f"tx_date={day}" / "part.parquet"
-    if not path.is_file():
-        raise MissingInputError(f"{name} of {day} are missing ({path}); run the step that writes them for {day} first")
+    folder = paths.input(name) / f"tx_date={day}"
+    files = sorted(folder.glob("[!.]*.parquet"))
+    if not files:
+        raise MissingInputError(
+            f"{name} of {day} are missing ({folder}); run the step that writes them for {day} first"
+        )
     # partitioning=None: the day is a column already, the folder's name must not become a second one.
-    return pq.read_table(path, partitioning=None)
+    return pa.concat_tables(pq.read_table(file, partitioning=None) for file in files)
 
 
 def _read_scores(folder: Path, day: date, transaction: Integers) -> Floats:
