@@ -17,7 +17,7 @@ from fraud.orchestration import deliveries, drift, notes, page, plans, training,
 from fraud.orchestration.objects import Objects
 from fraud.orchestration.operators import Operators, fail_fast
 from fraud.orchestration.registry import packages_of
-from fraud.orchestration.requests import step_days
+from fraud.orchestration.requests import run_folder, step_days
 from fraud.settings import Settings
 
 __all__ = ["ASSETS", "Groups", "attempt", "this_run"]
@@ -266,6 +266,10 @@ class Groups:
             _asked(request, "drift")
             return [request["unload"]["labelled"], *page.unload_outcomes(settings, request)]
 
+        # A person's answer is not waited for: until it comes the champion scores anyway.
+        waits = not settings.require_approval
+        awaited = ["drift.trigger_training", *(["drift.wait_for_verdict"] if waits else [])]
+
         @task.branch(outlets=[ASSETS["drift_report"]], inlets=[ASSETS["predictions"]])
         @fail_fast
         def decide(request: dict[str, Any]) -> list[str]:
@@ -276,7 +280,8 @@ class Groups:
             ti.xcom_push("sql", drift.load_drift(objects, request))
             ti.xcom_push("training", decisions[-1])
             train = act and decisions[-1]["action"] == "train_now"
-            return ["drift.load_drift", *(["drift.trigger_training"] if train else [])]
+            ti.xcom_push("verdict", objects.layout.key(_verdict_key(decisions[-1]["run_id"])) if train else "")
+            return ["drift.load_drift", *(awaited if train else [])]
 
         @task(trigger_rule="none_failed")
         @fail_fast
@@ -308,8 +313,7 @@ class Groups:
                         "kind": "alarm",
                         "as_of": "{{ ti.xcom_pull('drift.decide', key='training')['train_as_of'] }}",
                     },
-                    # A person's answer is not waited for: until it comes the champion scores anyway.
-                    wait_for_completion=not settings.require_approval,
+                    wait_for_completion=waits,
                     deferrable=True,
                     poke_interval=settings.poll_seconds,
                     skip_when_already_exists=True,
@@ -317,8 +321,22 @@ class Groups:
                     "scores the next day is no race. Where promotions need approval it does not wait.",
                 )
                 decision >> trigger >> close
+                if waits:
+                    # A try that comes after one that was killed finds the run there, is skipped and does not wait.
+                    verdict = operators.wait_for(
+                        "wait_for_verdict",
+                        "{{ ti.xcom_pull('drift.decide', key='verdict') }}",
+                        trigger_rule="none_failed",
+                    )
+                    decision >> verdict
+                    trigger >> verdict >> close
 
         return drift_group()
+
+
+def _verdict_key(run_id: str) -> str:
+    """Return the key of the verdict that a triggered training run leaves."""
+    return f"{layout.training(run_folder(run_id))}verdict.json"
 
 
 def _transform(segment: dict[str, Any]) -> dict[str, Any]:
