@@ -11,6 +11,8 @@ INSTALLED := .venv/.installed
 SPARK := .venv/.spark
 LOCKS := requirements/local-py311.txt requirements/local-py312.txt
 STYLED := include docker dags plugins tests benchmarks docs deploy
+SEED ?= 1
+FAULTS ?= 200
 BENCHMARKS ?= simulator features feature_sets models dags
 
 AIRFLOW := $(shell sed -n 's/^apache-airflow==//p' requirements.txt)
@@ -74,6 +76,12 @@ lint: setup ## style and format
 types: setup ## static types of the library, strict
 	@$(BIN)/mypy
 
+audit: setup ## look for weaknesses in the code and in the locked dependencies
+	@requirements/audit
+
+faults: setup ## inject FAULTS seeded faults into the pipeline and compare what it comes to; SEED=, FIRST_DAY= repeat a run
+	@PYTHONPATH=tests $(BIN)/python -m faults.suite --seed "$(SEED)" --faults "$(FAULTS)" $(if $(FIRST_DAY),--first-day "$(FIRST_DAY)")
+
 screenshots: setup ## take the documentation's pictures from the running stack (needs Chromium)
 	@$(BIN)/python docs/screenshots.py
 
@@ -127,5 +135,5 @@ lock: setup ## make the lock files anew from requirements/*.in
 	@grep -o '^uv==[^ ]*' requirements/local-py312.txt | $(BIN)/uv pip compile --quiet --universal --generate-hashes \
 	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" --output-file requirements/uv.txt -
 
-.PHONY: image dev package deploy destroy aws-smoke check-deploy next-airflow
+.PHONY: audit faults image dev package deploy destroy aws-smoke check-deploy next-airflow
 .PHONY: help setup spark demo up down clean status logs doctor test slow lint types bench screenshots lock

@@ -1,5 +1,6 @@
 """The serving container over HTTP: one line out for every line in, or a 4xx with the reason."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -112,6 +113,23 @@ def test_invocations__refuse_what_is_too_large_before_reading_it_all(client):
     answer = client.post("/invocations", content=chunks(), headers=CSV)
     assert answer.status_code == 413
     assert answer.text == "the body is larger than 32 MiB; send fewer rows at a time (MaxPayloadInMB: 6)\n"
+
+
+def test_invocations__refuse_a_body_that_does_not_arrive(model, monkeypatch):
+    monkeypatch.setattr(serve, "MOST_SECONDS", 0.01)
+    sent = []
+
+    async def receive():
+        await asyncio.Event().wait()  # nothing more comes
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/invocations", "query_string": b"", "http_version": "1.1"}
+    headers = [(b"content-type", b"text/csv")]
+    asyncio.run(serve.application(model)({**scope, "headers": headers}, receive, send))
+    assert sent[0]["status"] == 408
+    assert b"did not arrive within 0.01 s" in sent[1]["body"]
 
 
 def test_invocations__refuse_other_methods(client):

@@ -6,6 +6,7 @@ line, in order. A body that is wrong is refused whole, with the line: a row neve
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Mapping
@@ -29,6 +30,9 @@ __all__ = ["application", "main"]
 MOST_BYTES = 32 << 20
 """Largest body that is taken; SageMaker splits what is larger (``MaxPayloadInMB``, 6 unless told otherwise)."""
 
+MOST_SECONDS = 60.0
+"""Longest time that a body may take to arrive: SageMaker gives up on an invocation after as long."""
+
 
 def application(model: artefact.Model) -> Starlette:
     """Return the web application that scores with a model."""
@@ -47,13 +51,15 @@ def application(model: artefact.Model) -> Starlette:
         if not any(wanted in accepted for wanted in ("text/csv", "text/*", "*/*")):
             return _refused(406, f"cannot answer as {accepted}; accept text/csv")
         body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MOST_BYTES:
-                return _refused(
-                    413,
-                    f"the body is larger than {MOST_BYTES >> 20} MiB; send fewer rows at a time (MaxPayloadInMB: 6)",
-                )
+        try:
+            async with asyncio.timeout(MOST_SECONDS):
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > MOST_BYTES:
+                        most = f"{MOST_BYTES >> 20} MiB; send fewer rows at a time (MaxPayloadInMB: 6)"
+                        return _refused(413, f"the body is larger than {most}")
+        except TimeoutError:
+            return _refused(408, f"the body did not arrive within {MOST_SECONDS:g} s; send it in one go")
         try:
             return Response(await run_in_threadpool(_score, model, bytes(body)), media_type="text/csv")
         except DataError as error:
