@@ -239,6 +239,20 @@ def test_plugin__imports_neither_fastapi_nor_boto3_of_its_own(tmp_path):
     assert float(seconds) < 0.1
 
 
+def test_run_notes__cost_the_other_components_nothing(tmp_path):
+    program = (
+        "import sys, airflow.plugins_manager, time; before = set(sys.modules); start = time.perf_counter();"
+        f"sys.path.append({str(PLUGINS)!r}); import fraud_run_notes;"
+        "loaded = {name.partition('.')[0] for name in set(sys.modules) - before};"
+        "print(round(time.perf_counter() - start, 3), sorted(loaded))"
+    )
+    environment = {"AIRFLOW_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    seconds, modules = done.stdout.strip().splitlines()[-1].split(" ", 1)
+    assert modules in ("['airflow', 'fraud_run_notes']", "['airflow', 'fraud_run_notes', 'pluggy']")
+    assert float(seconds) < 0.1
+
+
 def test_plugins_folder__airflow_loads_two_files_of_it():
     from airflow._shared.module_loading import find_path_from_directory
 
