@@ -40,7 +40,7 @@ class PromotionRule(_Block):
     """When a challenger replaces the champion, both measured on the same held-out transactions (docs/monitoring.md)."""
 
     scheduled_days: int = Field(14, ge=1, description="labelled days compared after scheduled training")
-    scheduled_min_gain: float = Field(0.04, ge=0, description="least gain in average precision, scheduled")
+    scheduled_min_gain: float = Field(0.03, ge=0, description="least gain in average precision, scheduled")
     scheduled_min_frauds: int = Field(200, ge=1, description="held out over 14 days at the handbook's size: 240 to 340")
     alarm_days: int = Field(3, ge=1, description="labelled days compared after an alarm")
     alarm_min_gain: float = Field(0.05, ge=0, description="least gain in average precision, after an alarm")
