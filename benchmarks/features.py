@@ -102,9 +102,9 @@ def engines(handbook: Path | None) -> list[str]:
     if handbook:
         runs["the handbook's own functions"] = (handbook_functions(data, functions_of(handbook)), 1)
     lines = [
-        f"The fourteen features of the handbook's {data.num_rows:,} transactions: best of {RUNS} warm runs, pandas one. "
-        "Bounds, by the wall on two cores: polars 2 times ours, DuckDB 5, the handbook's own functions 150. The rows that "
-        "differ share card and second with another.",
+        f"The fourteen features of the handbook's {data.num_rows:,} transactions: best of {RUNS} warm runs, pandas "
+        "one. Bounds, by the wall on two cores: polars 2 times ours, DuckDB 5, the handbook's own functions 150. The "
+        "rows that differ share card and second with another.",
         "",
         "| engine | seconds | times ours | processor seconds | times ours | rows that differ by more than 1e-9 |",
         "| --- | --- | --- | --- | --- | --- |",
