@@ -6,8 +6,11 @@ Our own image writes ``model.json`` (what the model is) beside ``model.ubj`` (XG
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import tarfile
+import zipfile
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -151,7 +154,24 @@ class ScikitModel(Model):
         """Return the artefact's files by name."""
         import skops.io  # noqa: PLC0415
 
-        return {"model.json": self._described(), "model.skops": skops.io.dumps(self._pipeline)}
+        return {"model.json": self._described(), "model.skops": _reproducible(skops.io.dumps(self._pipeline))}
+
+
+def _reproducible(archive: bytes) -> bytes:
+    """Return what skops wrote with its objects numbered in order and no clock time: it names them by memory address."""
+    found: dict[str, str] = {}
+
+    def number(match: re.Match[str]) -> str:
+        return match[1] + found.setdefault(match[2], str(len(found))) + match[3]
+
+    target = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as before, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as after:
+        schema = re.sub(r'("__id__": |"file": ")(\d+)(\b)', number, before.read("schema.json").decode())
+        arrays = [Path(name) for name in before.namelist() if name != "schema.json"]
+        contents = {found[path.stem] + path.suffix: before.read(path.name) for path in arrays}
+        for name, content in [*sorted(contents.items()), ("schema.json", schema.encode())]:
+            after.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+    return target.getvalue()
 
 
 def save(model: Model, folder: Path) -> None:

@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 import tarfile
 
 import numpy as np
@@ -93,6 +96,29 @@ def test_fit__is_the_same_for_the_same_seed():
         )
         assert (first.predict_proba(features) == second.predict_proba(features)).all()
     assert first.description == second.description
+
+
+def test_files__are_the_same_bytes_in_another_process() -> None:
+    program = """
+import hashlib
+import numpy as np
+from fraud.models import training
+features = np.random.default_rng(0).normal(size=(300, 2))
+for name in ("logistic_regression", "random_forest"):
+    model = training.fit(name, features, features[:, 1] > 1, feature_names=("a", "b"), seed=0)
+    print(name, hashlib.sha256(model.files()["model.skops"]).hexdigest())
+"""
+    answers = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(answers) == 1
 
 
 def test_fit__describes_the_model(models):
