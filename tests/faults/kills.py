@@ -1,0 +1,202 @@
+"""Kills processes of a really running stack, has them started again, and compares what the days come to."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import httpx
+import psutil
+
+from airflow_site import free_port
+from faults.inprocess import kill_jobs
+from faults.state import State, difference
+from fraud.errors import FraudError
+from fraud.settings import Settings
+from local_aws.stack.airflow_api import AirflowApi, health
+from local_aws.stack.home import Deployment, Home
+from local_aws.stack.processes import Component, Records, marked
+
+CALM_SECONDS = (2.0, 8.0)
+SCENE_SECONDS = 40
+END_SECONDS = 900
+VICTIMS = (
+    "task",
+    "job",
+    "local-aws",
+    "scheduler",
+    "supervisor",
+    "triggerer",
+    "api-server",
+    "everything",
+    "dag-processor",
+)
+Say = Callable[[str], None]
+
+
+class Killed:
+    """A stack whose processes die."""
+
+    def __init__(self, home: Path, settings: Mapping[str, str], days: Sequence[str], say: Say) -> None:
+        self.home, self.days, self.say = Home(home), days, say
+        self.ports = {"PORT": str(free_port()), "AWS_PORT": str(free_port())}
+        kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        # Every kill may cost a try of several tasks.
+        retries = {"FRAUD_RETRIES": "9", "FRAUD_RETRY_DELAY_SECONDS": "1"}
+        self.environment = kept | {"FRAUD_LOCAL_HOME": str(home), **settings, **retries, **self.ports}
+        self.settings = Settings.from_environment(settings)
+        shutil.rmtree(home / "airflow", ignore_errors=True)
+        self.home.record(Deployment("tiny", date.fromisoformat(days[0])))
+        self._records = Records(self.home.processes)
+
+    def local(self, command: str) -> None:
+        """Run a command of ``fraud-local``."""
+        program = Path(sys.executable).with_name("fraud-local")
+        done = subprocess.run([program, command], env=self.environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"fraud-local {command}: {done.stdout[-2000:]} {done.stderr[-2000:]}")
+
+    def api(self) -> AirflowApi:
+        url = f"http://127.0.0.1:{self.ports['PORT']}"
+        return AirflowApi(url, "admin", self.home.user_passwords()["admin"])
+
+    def start(self) -> None:
+        """Start the stack and let the days be caught up."""
+        self.local("up")
+        api = self.api()
+        for dag_id in ("fraud_training", "fraud_daily"):
+            until = time.monotonic() + 120
+            while not api.has_dag(dag_id) and time.monotonic() < until:
+                time.sleep(1)
+            api.pause(dag_id, paused=False)
+
+    def kill(self, victim: str) -> bool:
+        """Kill a victim once there is one; say whether there was."""
+        until = time.monotonic() + SCENE_SECONDS
+        while time.monotonic() < until:
+            if self._kill(victim):
+                return True
+            time.sleep(0.1)
+        return False
+
+    def _kill(self, victim: str) -> bool:
+        if victim == "job":
+            return kill_jobs(self.home.aws) > 0
+        if victim == "everything":
+            processes = marked(str(self.home.state))
+            for process in processes:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+            kill_jobs(self.home.aws)
+            self.local("up")
+            return bool(processes)
+        components = self._records.read()[0]
+        if victim in ("task", "supervisor"):
+            return self._kill_task(components, supervisor=victim == "supervisor")
+        dying = next(component for component in components if component.name == victim)
+        process = dying.process()
+        if process is None:
+            raise RuntimeError(f"{victim} had ended by itself; its log is {self.home.logs / victim}.log")
+        command, environment, folder = process.cmdline(), process.environ(), process.cwd()
+        family = process.children(recursive=True) if victim != "local-aws" else []
+        for one in [process, *family]:
+            with contextlib.suppress(psutil.Error):
+                one.kill()
+        process.wait(10)
+        with (self.home.logs / f"{victim}.log").open("ab") as log:
+            again = subprocess.Popen(
+                command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+        born = replace(dying, pid=again.pid, created=psutil.Process(again.pid).create_time())
+        self._records.write([born if one is dying else one for one in components], self._records.read()[1])
+        if victim == "local-aws":
+            self._await(lambda: httpx.get(f"{self.aws_url}/_local/health", timeout=2, trust_env=False).is_success)
+        if victim == "api-server":
+            self._await(lambda: health(f"http://127.0.0.1:{self.ports['PORT']}")["api-server"] == "healthy")
+        return True
+
+    @property
+    def aws_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports['AWS_PORT']}"
+
+    def _await(self, condition: Callable[[], bool], seconds: float = 90) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            with contextlib.suppress(httpx.HTTPError):
+                if condition():
+                    return
+            time.sleep(0.2)
+        raise TimeoutError(f"not healthy again within {seconds} s")
+
+    def _kill_task(self, components: Sequence[Component], *, supervisor: bool) -> bool:
+        """Kill the process that runs a task, or the one that watches over it."""
+        scheduler = next(component for component in components if component.name == "scheduler").process()
+        if scheduler is None:
+            return False
+        for worker in scheduler.children():
+            with contextlib.suppress(psutil.Error):
+                runners = worker.children()
+                if runners and "LocalExecutor" in " ".join(worker.cmdline()):
+                    (worker if supervisor else runners[0]).kill()
+                    return True
+        return False
+
+    def finish(self) -> list[str]:
+        """Wait for the days' ends; say what went wrong."""
+        until = time.monotonic() + END_SECONDS
+        while time.monotonic() < until:
+            with contextlib.suppress(FraudError, httpx.HTTPError):
+                api = self.api()
+                states = {run["logical_date"][:10]: run["state"] for run in api.runs("fraud_daily")}
+                mine = [states.get(day) for day in self.days]
+                if all(state == "success" for state in mine):
+                    return []
+                if "failed" in mine:
+                    failed = [t for t in api.tasks("fraud_daily") if t["state"] == "failed"]
+                    return [f"{t['dag_run_id']} {t['task_id']} failed: {api.log(t)[-1:]}" for t in failed]
+            time.sleep(1)
+        return [f"the days were not done {END_SECONDS} s after the last kill: {json.dumps(states)}"]
+
+    def state(self) -> State:
+        return State(self.aws_url, self.settings)
+
+
+def run(
+    home: Path, settings: Mapping[str, str], days: Sequence[str], count: int, rng: random.Random,
+    expected: dict[str, str], say: Say,
+) -> list[str]:  # fmt: skip
+    """Kill ``count`` times while the days are caught up; return what is wrong afterwards."""
+    victims = [victim for _ in range(-(-count // len(VICTIMS))) for victim in rng.sample(VICTIMS, len(VICTIMS))][:count]
+    say(f"kills: {', '.join(victims)}")
+    stack = Killed(home, settings, days, say)
+    wrong = []
+    try:
+        stack.start()
+        for victim in victims:
+            time.sleep(rng.uniform(*CALM_SECONDS))
+            found = stack.kill(victim)
+            say(f"killed {victim}" if found else f"found no {victim} to kill")
+            if not found:
+                wrong.append(f"never took place: kill of {victim}")
+        wrong += stack.finish()
+        state = stack.state()
+        until = time.monotonic() + 30
+        while (running := state.running()) and time.monotonic() < until:
+            time.sleep(0.5)
+        wrong += [f"still running: {name}" for name in running]
+        wrong += difference(expected, state.digests())
+        say(f"{len(victims)} kills, {len(wrong)} things are wrong")
+    finally:
+        stack.local("down")
+    return wrong

@@ -1,0 +1,74 @@
+"""What the pipeline comes to does not depend on what goes wrong on the way."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from faults.proxy import KINDS, Try
+from faults.state import JOB, difference
+from faults.suite import draw
+
+TESTS = Path(__file__).parents[1]
+SEED, FAULTS = "1", "30"
+
+
+def calls() -> list[tuple[Try, list[str]]]:
+    return [
+        (
+            Try("fraud_daily", "r", f"task-{n}", -1, 1),
+            ["s3 GET", "CreateProcessingJob", "DescribeProcessingJob"][: n % 4],
+        )
+        for n in range(40)
+    ]
+
+
+def test_plan__is_the_same_for_the_same_seed_and_another_for_another() -> None:
+    drawn = draw(calls(), 20, random.Random(3))
+    assert drawn == draw(calls(), 20, random.Random(3))
+    assert drawn != draw(calls(), 20, random.Random(4))
+
+
+def test_plan__hits_each_try_once_at_a_call_that_it_makes_with_every_kind() -> None:
+    made = dict(calls())
+    drawn = draw(calls(), 30, random.Random(1))
+    assert len({fault.at for fault in drawn}) == len(drawn) == 30
+    assert all(fault.call < len(made[fault.at]) for fault in drawn)
+    assert {fault.kind for fault in drawn} == set(KINDS)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"models/xgboost/local-train-xgboost-2026-03-01-0a1b2c3d-2/output/model.tar.gz",
+        b"models/xgboost/local-train-xgboost-2026-03-01-0a1b2c3d-1-1763852400/output/model.tar.gz",
+        b"models/xgboost/local-train-xgboost-2026-03-01-0a1b2c3d--1763852400/output/model.tar.gz",
+    ],
+)
+def test_names__of_jobs_are_the_same_for_every_try(name: bytes) -> None:
+    assert JOB.sub(rb"-\1-N", name) == b"models/xgboost/local-train-xgboost-2026-03-01-0a1b2c3d-N/output/model.tar.gz"
+
+
+def test_difference__says_what_is_lost_in_excess_and_other() -> None:
+    assert difference({"a": "1", "b": "2"}, {"b": "3", "c": "4"}) == [
+        "lost: a",
+        "in excess: c",
+        "differs: b (2 expected, 3 found)",
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_pipeline__comes_to_the_same_under_thirty_faults() -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | {"PYTHONPATH": str(TESTS)}
+    played = subprocess.run(
+        [sys.executable, "-m", "faults.suite", "--seed", SEED, "--faults", FAULTS],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert played.returncode == 0, played.stdout[-8000:] + played.stderr[-4000:]
+    assert f"seed {SEED}: {FAULTS} faults, nothing lost, nothing twice" in played.stdout
