@@ -18,6 +18,7 @@ import boto3
 import pytest
 
 from airflow_site import free_port
+from faults.state import State
 from fraud.settings import Settings
 from local_aws.stack.airflow_api import AirflowApi
 from local_aws.stack.environment import REGION
@@ -27,13 +28,14 @@ DAYS = 3
 # The promises are the same, the numbers a small town's: 800 transactions a day, a quarter of the handbook's frauds.
 SETTINGS = {
     "FRAUD_DRIFT": json.dumps({"min_frauds": 20, "min_current_rows": 500, "min_reference_rows": 1000}),
+    "FRAUD_TRAINING": json.dumps({"tuning_jobs": 3}),
     "FRAUD_PROMOTION": json.dumps({"alarm_min_frauds": 30, "bootstrap_samples": 200}),
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Demo:
-    """A finished demo whose stack still runs."""
+    """A finished demo whose stack still runs; ``digests`` are of what the demo itself left."""
 
     output: str
     home: Path
@@ -41,6 +43,7 @@ class Demo:
     warehouse: Warehouse
     settings: Settings
     endpoint: str
+    digests: dict[str, str]
 
     @property
     def days(self) -> list[date]:
@@ -67,6 +70,27 @@ class Demo:
             assert time.monotonic() < until, state
             time.sleep(0.05)
         assert state["Status"] == "FINISHED", state
+
+    def verdict(self, run: str) -> dict[str, Any]:
+        return json.loads(self.body(f"training/{run}/verdict.json"))
+
+    def packages(self) -> list[dict[str, Any]]:
+        """Return the descriptions of every model package, oldest first."""
+        sagemaker = self.client("sagemaker")
+        listed = sagemaker.list_model_packages(ModelPackageGroupName="fraud", SortOrder="Ascending")
+        return [
+            sagemaker.describe_model_package(ModelPackageName=one["ModelPackageArn"])
+            for one in listed["ModelPackageSummaryList"]
+        ]
+
+    def answer(self, dag_id: str, run_id: str, task_id: str, option: str, seconds: int = 120) -> None:
+        """Answer what a run asks of a person, as the form under Required actions does."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+        until = time.monotonic() + seconds
+        while (asked := self.airflow.get(path)) is None or asked["task_instance"]["state"] != "deferred":
+            assert time.monotonic() < until, f"{run_id} asked nothing: {asked}"
+            time.sleep(0.5)
+        self.airflow.patch(path, {"chosen_options": [option], "params_input": {}})
 
     def finish(self, dag_id: str, run_id: str, seconds: int = 240) -> str:
         """Wait for a run's end and return its state."""
@@ -105,6 +129,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
             warehouse=Warehouse(endpoint, settings),
             settings=settings,
             endpoint=endpoint,
+            digests=State(endpoint, settings).digests(),
         )
     finally:
         subprocess.run([*command, "down"], env=environment, check=False, capture_output=True)

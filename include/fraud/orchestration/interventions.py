@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
 
 from fraud import layout
 from fraud.orchestration import notes, page, rescoring, verdicts
+from fraud.orchestration.approval import ANSWER, Approval
 from fraud.orchestration.groups import ASSETS, Groups, attempt, this_run
 from fraud.orchestration.operators import fail_fast
 from fraud.orchestration.registry import package_of_run, packages_of
@@ -64,7 +64,7 @@ def promotion(groups: Groups, request: Any) -> Any:
     @task_group(group_id="promotion")
     def group() -> None:
         found = find_challenger(request)
-        ask = ApprovalOperator(
+        ask = Approval(
             task_id="approve_promotion",
             subject="{{ ti.xcom_pull('promotion.find_challenger', key='subject') }}",
             body="{{ ti.xcom_pull('promotion.find_challenger', key='body') }}",
@@ -158,5 +158,5 @@ def _transform(segment: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answer() -> dict[str, Any] | None:
-    found: dict[str, Any] | None = get_current_context()["ti"].xcom_pull(task_ids=_APPROVE)
+    found: dict[str, Any] | None = get_current_context()["ti"].xcom_pull(task_ids=_APPROVE, key=ANSWER)
     return found

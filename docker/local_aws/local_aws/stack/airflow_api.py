@@ -74,7 +74,7 @@ class AirflowApi:
 
     def pause(self, dag_id: str, paused: bool) -> None:
         """Pause or unpause a DAG."""
-        _checked(self._client.patch(f"/api/v2/dags/{dag_id}", json={"is_paused": paused}))
+        self.patch(f"/api/v2/dags/{dag_id}", {"is_paused": paused})
 
     def tasks(self, dag_id: str, run_id: str = "~") -> list[dict[str, Any]]:
         """Return the task instances of a run, or of all runs of a DAG."""
@@ -83,6 +83,20 @@ class AirflowApi:
     def task_count(self, dag_id: str) -> int:
         """Return how many tasks a DAG has."""
         return int(_checked(self._client.get(f"/api/v2/dags/{dag_id}/tasks"))["total_entries"])
+
+    def get(self, path: str) -> dict[str, Any] | None:
+        """Return what any path of the API answers, or ``None`` where there is nothing."""
+        answer = self._client.get(path)
+        return None if answer.status_code == httpx.codes.NOT_FOUND else _checked(answer)
+
+    def text(self, path: str) -> str:
+        """Return what any path answers, as text."""
+        answer = self._client.get(path)
+        return answer.text if answer.is_success else str(_checked(answer))
+
+    def patch(self, path: str, body: dict[str, Any]) -> None:
+        """Change something by any path of the API."""
+        _checked(self._client.patch(path, json=body))
 
     def clear_failed(self, dag_id: str, run_id: str) -> int:
         """Have a run's failed tasks, and what waits for them, done again; return how many tasks that is."""
