@@ -11,6 +11,7 @@ module                  purpose
 ``services``            moto's small services, saved whole after each change
 ``logs``                CloudWatch log events in the database
 ``sagemaker``           jobs that run, models and the model registry
+``emr``                 EMR Serverless, whose Spark jobs run
 ``images``              what stands for a container image, and the built-in XGBoost
 ``provision``           what CloudFormation would have created
 ======================  ==============================================================
