@@ -10,7 +10,7 @@ import contextlib
 import json
 import sys
 import time
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -73,7 +73,7 @@ def play(request: dict[str, Any]) -> dict[str, Any]:
         for text in request["days"]:
             day = date.fromisoformat(text)
             moment = datetime(day.year, day.month, day.day, 1, tzinfo=UTC)
-            run_id = f"scheduled__{moment.isoformat()}"
+            run_id = f"scheduled__{(moment + timedelta(days=1)).isoformat()}"  # by the interval's end, as Airflow does
             runs[run_id] = airflow.play("fraud_daily", run_id, moment)
             print(f"{text}: {runs[run_id]} after {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
         proxy.current = None
