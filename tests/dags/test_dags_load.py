@@ -45,9 +45,8 @@ print(json.dumps({
 """
 
 
-@pytest.fixture(scope="session")
-def bag(tmp_path_factory) -> dict:
-    home = tmp_path_factory.mktemp("airflow")
+def load(home: Path, **variables: str) -> dict:
+    """Load the DAG files in a fresh interpreter and say what they hold."""
     environment = {
         **os.environ,
         "AIRFLOW_HOME": str(home),
@@ -55,6 +54,7 @@ def bag(tmp_path_factory) -> dict:
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
         "AWS_DEFAULT_REGION": "nowhere-1",
         "FRAUD_NOTIFICATIONS_TOPIC_ARN": "",
+        **variables,
     }
     subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], env=environment, check=True, capture_output=True)
     answer = subprocess.run(
@@ -66,6 +66,11 @@ def bag(tmp_path_factory) -> dict:
     )
     assert answer.returncode == 0, answer.stderr[-3000:]
     return json.loads(answer.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="session")
+def bag(tmp_path_factory) -> dict:
+    return load(tmp_path_factory.mktemp("airflow"))
 
 
 def test_dag_files__load_without_error(bag) -> None:
@@ -110,6 +115,23 @@ def test_dags__share_the_same_task_groups(bag) -> None:
     training = set(bag["dags"]["fraud_training"]["tasks"])
     by_hand = {"set_retraining", *(task for task in training if task.startswith("promotion."))}
     assert training - history == by_hand
+
+
+@pytest.mark.slow
+def test_dags__of_a_deployment_that_is_delivered_to_wait_admit_and_play_no_investigators(bag, tmp_path) -> None:
+    simulated = set(bag["dags"]["fraud_daily"]["tasks"])
+    answer = load(tmp_path, FRAUD_WORLD="delivery")
+    assert answer["errors"] == {}
+    delivered = set(answer["dags"]["fraud_daily"]["tasks"])
+    assert delivered - simulated == {"transactions.wait_for_delivery", "transactions.admit_transactions"}
+    assert simulated - delivered == {
+        "transactions.simulate_transactions",
+        "scoring.plan_investigation",
+        "scoring.investigate_alerts",
+        "scoring.record_investigation",
+        "scoring.load_investigation",
+    }
+    assert not any(dag["undocumented"] for dag in answer["dags"].values())
 
 
 def test_airflowignore__keeps_the_library_from_being_parsed(tmp_path) -> None:
