@@ -95,5 +95,5 @@ def _remove_retained(
     if warehouse:
         session.client("redshift-serverless").delete_namespace(namespaceName=warehouse["RedshiftWorkgroup"])
     # Last: thirty days in which what it encrypted can still be read from a backup.
-    session.client("kms").schedule_key_deletion(KeyId=storage["KeyArn"], PendingWindowInDays=30)
+    session.client("kms").schedule_key_deletion(KeyId=storage["KeyArn"].rpartition("/")[2], PendingWindowInDays=30)
     say(f"{environment} is gone; its key is deleted in 30 days")

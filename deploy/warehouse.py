@@ -14,7 +14,7 @@ _DONE = ("FINISHED", "FAILED", "ABORTED")
 
 
 def limit_usage(client: Any, workgroup_arn: str, daily_rpu_hours: int) -> None:
-    """Stop queries for the rest of a day that has used so many RPU hours (UTC)."""
+    """Stop queries for the rest of a day (UTC) that has used so many RPU hours."""
     wanted = {"amount": daily_rpu_hours, "breachAction": "deactivate"}
     limits = client.list_usage_limits(resourceArn=workgroup_arn, usageType="serverless-compute")["usageLimits"]
     daily = [limit for limit in limits if limit["period"] == "daily"]

@@ -66,6 +66,7 @@ def test_package__same_checkout_same_bytes(tmp_path):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_package__requirements_are_held_to_the_constraints_and_reach_no_index(tmp_path):
     build(tmp_path / "mwaa", SETTINGS)
     lines = (tmp_path / "mwaa" / "requirements.txt").read_text().splitlines()
