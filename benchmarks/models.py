@@ -39,14 +39,19 @@ def main() -> None:
         "| what | figure | bound |",
         "| --- | --- | --- |",
     ]
-    total = 0.0
+    total = busy = 0.0
     for name in TrainingDefaults().candidates:
-        began = time.perf_counter()
+        began, processor = time.perf_counter(), time.process_time()
         model = training.fit(name, data.features[train], data.is_fraud[train], feature_names=data.names, seed=0)
         seconds = time.perf_counter() - began
-        total += seconds
-        lines.append(f"| train `{name}` on {int(train.sum()):,} rows | {seconds:.1f} s | |")
-    lines.append(f"| the three default candidates together | {total:.1f} s | 60 s |")
+        processor = time.process_time() - processor
+        total, busy = total + seconds, busy + processor
+        lines.append(
+            f"| train `{name}` on {int(train.sum()):,} rows | {seconds:.1f} s, {processor:.1f} s of a processor | |"
+        )
+    lines.append(
+        f"| the three default candidates together | {total:.1f} s, {busy:.1f} s of a processor | 60 s on 2 cores |"
+    )
     model = training.fit("xgboost", data.features[train], data.is_fraud[train], feature_names=data.names, seed=0)
     lines += serving(model, data) + evaluating(model, data)
     write_section("Models", "\n".join(lines))
