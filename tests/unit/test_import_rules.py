@@ -76,6 +76,7 @@ def test_library__shipped_code_has_no_assert() -> None:
         "fraud.simulator.worlds",
         "fraud.orchestration.requests",
         "fraud.orchestration.plans",
+        "fraud.orchestration.deliveries",
         "fraud.orchestration.training",
         "fraud.orchestration.drift",
     ],
