@@ -38,7 +38,9 @@ class Unsupported:
 
     @classmethod
     def create_from_cloudformation_json(cls, resource_name: str, properties: dict[str, Any], *_: Any, **__: Any) -> Any:
-        named = (properties.get(key) for key in ("WorkgroupName", "NamespaceName", "Name"))
+        named = (
+            properties.get("Properties", properties).get(key) for key in ("WorkgroupName", "NamespaceName", "Name")
+        )
         return cls(next((name for name in named if name), resource_name))
 
     @classmethod

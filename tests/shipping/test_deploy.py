@@ -6,6 +6,8 @@ from deploy.environments import Deployment, read_environment
 from deploy.removal import remove
 from deploy.stacks import Stacks
 from deploy.warehouse import run
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.kms.models import kms_backends
 
 from aws_account import account, answers
 from fraud.errors import ConfigurationError, ConflictError, FraudError, MissingInputError
@@ -120,7 +122,8 @@ def test_destroy__told_so_it_leaves_nothing(aws):
     assert aws.client("ecr").describe_repositories()["repositories"] == []
     assert aws.groups_deleted == ["test-fraud"]
     assert aws.warehouse.deleted == ["test-fraud"]
-    assert aws.client("kms").describe_key(KeyId=known["KeyArn"])["KeyMetadata"]["KeyState"] == "PendingDeletion"
+    key = kms_backends[DEFAULT_ACCOUNT_ID][aws.session.region_name].keys[known["KeyArn"].rpartition("/")[2]]
+    assert key.key_state == "PendingDeletion"
 
 
 def test_warehouse__what_it_refuses_is_said_with_its_reason():

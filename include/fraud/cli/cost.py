@@ -15,5 +15,5 @@ def cost(
     print("\n".join(estimate(cards, egress=egress).lines()))
     words, dollars = endpoint_month(cards)
     print(f"\nScoring each transaction as it happens instead of the transform: {words}, ${dollars:,.0f} a month.")
-    print(f"Features on Spark pay from {spark_pays_from():,} cards.")
+    print(f"Features on Spark pay from about {spark_pays_from() / 1e6:.1f} million cards.")
     print(f"Prices: {PRICES_OF}.")
