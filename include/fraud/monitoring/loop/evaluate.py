@@ -84,7 +84,7 @@ def evaluate(
                 scores[name].append(score)
                 progress(f"{name} {task.seed}: {said}")
     content = {
-        "seeds": [seeds[0], seeds[-1]],
+        "seeds": list(seeds),
         **_conditions(settings),
         "kinds": {
             name: {
@@ -144,7 +144,7 @@ def _conditions(settings: Settings) -> dict[str, Any]:
 def _json(content: dict[str, Any]) -> str:
     """Return the text of a result: figures of five digits say all there is."""
     exact = json.loads(json.dumps(content), parse_float=lambda text: round(float(text), 5))
-    return json.dumps(exact, indent=1, sort_keys=True) + "\n"
+    return json.dumps(exact, separators=(",", ":"), sort_keys=True) + "\n"
 
 
 def _on_one_core(task: _Task) -> list[tuple[WorldScore, str]]:

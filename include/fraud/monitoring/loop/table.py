@@ -45,8 +45,7 @@ def markdown(result: Mapping[str, Any]) -> str:
             (_level(name, thresholds[name], level) for name, level in calm.items()),
         )
     )
-    first, last = result["seeds"]
-    return f"Seeds {first} to {last}.\n\n" + "\n\n".join(tables)
+    return f"Seeds {', '.join(map(str, result['seeds']))}.\n\n" + "\n\n".join(tables)
 
 
 def replace_block(page: str, text: str) -> str:
