@@ -1,9 +1,11 @@
-"""What the closed loop has to keep, held against what an evaluation measured."""
+"""What the closed loop has to keep on the default kinds of drift, held against what an evaluation measured."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
+
+from fraud.monitoring.loop.kinds import DEFAULT_KINDS
 
 __all__ = ["Bound", "bounds"]
 
@@ -24,11 +26,12 @@ class Bound(NamedTuple):
 
 
 def bounds(result: Mapping[str, Any]) -> tuple[Bound, ...]:
-    """Return every bound that the kinds of an ``evaluation.json`` have, by their nature."""
+    """Return the bounds of the default kinds in an ``evaluation.json``, by their nature, and that of all kinds."""
     judges = {"none": _calm, "repairable": _repairable, "harmless": _harmless, "unrepairable": _unrepairable}
     found: list[Bound] = []
     for name, one in result["kinds"].items():
-        found += judges[one["nature"]](name, one)
+        if name in DEFAULT_KINDS:
+            found += judges[one["nature"]](name, one)
     worse = sum(one["summary"]["promoted_worse"] for one in result["kinds"].values())
     return (*found, Bound("challengers promoted that were worse", "0", str(worse), worse == 0))
 

@@ -144,7 +144,7 @@ def _conditions(settings: Settings) -> dict[str, Any]:
 def _json(content: dict[str, Any]) -> str:
     """Return the text of a result: figures of five digits say all there is."""
     exact = json.loads(json.dumps(content), parse_float=lambda text: round(float(text), 5))
-    return json.dumps(exact, separators=(",", ":"), sort_keys=True) + "\n"
+    return json.dumps(exact, separators=(",", ":")) + "\n"
 
 
 def _on_one_core(task: _Task) -> list[tuple[WorldScore, str]]:

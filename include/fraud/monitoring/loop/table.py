@@ -38,7 +38,10 @@ def markdown(result: Mapping[str, Any]) -> str:
         ),
     ]
     thresholds = result["settings"]["drift"]
-    calm = pool([world["calm"] for one in result["kinds"].values() for world in one["worlds"]])
+    # Kinds of a seed have their calm days in common: where there is a kind without drift, it has them all.
+    every = result["kinds"].values()
+    undrifted = [one for one in every if one["nature"] == "none"] or every
+    calm = pool([world["calm"] for one in undrifted for world in one["worlds"]])
     tables.append(
         _table(
             ("threshold", "value", "furthest on a calm day", "calm days", "beyond it, of 90"),
