@@ -89,6 +89,10 @@ def settings_of(deployment: Deployment, known: Mapping[str, str], image: str) ->
     else:
         # AWS's own image lies in another account in every region; without its address ours does the same work.
         settings["FRAUD_TRAINING"] = json.dumps({"candidates": ["xgboost", "logistic_regression"]})
+    if "SparkApplicationId" in known:
+        settings["FRAUD_FEATURE_ENGINE"] = "emr"
+        settings["FRAUD_EMR_APPLICATION_ID"] = known["SparkApplicationId"]
+        settings["FRAUD_EMR_ROLE_ARN"] = known["SparkRoleArn"]
     own = {name: value for name, value in deployment.values.items() if name.startswith("FRAUD_")}
     return settings | own
 

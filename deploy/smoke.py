@@ -22,7 +22,6 @@ from typing import Any
 from deploy import warehouse
 from deploy.package import ROOT
 from deploy.removal import empty_bucket
-from deploy.stacks import Stacks
 from fraud.cost import smoke_cost
 from fraud.errors import FraudError, MissingInputError
 
@@ -96,12 +95,16 @@ def play(session: Any, environment: str, say: Say, agree: Callable[[str], bool])
 
 def _deployed_settings(session: Any, environment: str) -> dict[str, str]:
     """Return the settings that the environment's Airflow has."""
-    outputs = Stacks(session.client("cloudformation"), environment, print, lambda _: False).outputs("storage")
-    if not outputs:
-        raise MissingInputError(f"{environment} is not deployed here; `make deploy ENV={environment}` first")
-    body = (
-        session.client("s3").get_object(Bucket=outputs["BucketName"], Key="airflow/startup.sh")["Body"].read().decode()
-    )
+    account = session.client("sts").get_caller_identity()["Account"]
+    bucket = f"{environment}-fraud-{account}-{session.region_name}"
+    s3 = session.client("s3")
+    try:
+        body = s3.get_object(Bucket=bucket, Key="airflow/startup.sh")["Body"].read().decode()
+    except (s3.exceptions.NoSuchBucket, s3.exceptions.NoSuchKey):
+        raise MissingInputError(
+            f"{environment} is not deployed here ({bucket} holds no airflow/startup.sh); "
+            f"`make deploy ENV={environment}` first"
+        ) from None
     words = shlex.split(body, comments=True)
     return dict(word.split("=", 1) for word in words if word.startswith("FRAUD_"))
 
