@@ -24,6 +24,7 @@ import multiprocessing
 import resource
 import shutil
 import time
+import traceback
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -68,12 +69,13 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", default=["engines", "daily", "large", "spark"], metavar="PART")
     parser.add_argument("--handbook", type=Path, metavar="FILE", help="a file with the handbook's own functions")
     parser.add_argument("--rows", type=int, default=100_000_000, help="size of the large world")
+    parser.add_argument("--days", type=int, help="days of it, from its first; all 183 otherwise")
     parser.add_argument("--scratch", type=Path, help="folder for the large world's files; the system's otherwise")
     options = parser.parse_args()
     parts: dict[str, tuple[str, Callable[[], list[str]]]] = {
         "engines": ("Features", lambda: engines(options.handbook)),
         "daily": ("Features of a day", daily),
-        "large": ("Features of a large world", lambda: large(options.rows, options.scratch)),
+        "large": ("Features of a large world", lambda: large(options.rows, options.days, options.scratch)),
         "spark": ("Features on Spark", on_spark),
     }
     for name in options.parts:
@@ -149,33 +151,50 @@ def daily() -> list[str]:
     ]
 
 
-def large(rows: int, scratch: Path | None) -> list[str]:
+def large(rows: int, days: int | None, scratch: Path | None) -> list[str]:
     """Compute the features of a large world a few days at a time, holding no more than these and their look-back."""
-    handbook = load_world("handbook")
-    factor = rows / 1_754_155
-    world = handbook.changed(
-        customers=round(handbook.customers * factor),
-        terminals=round(handbook.terminals * factor),
-        radius=handbook.radius / factor**0.5,
-    )
+    world = large_world(rows, days)
     with TemporaryDirectory(dir=scratch) as folder:
         free, needed = shutil.disk_usage(folder).free, rows * BYTES_A_ROW
         if free < needed:
             raise SystemExit(f"{folder} has {free / 1e9:.0f} GB free, {needed / 1e9:.0f} are needed; give --scratch")
         delivered = apart(deliver, world, Path(folder))
-        computed, seconds, peak = apart(compute, world, Path(folder))
-    return [
-        f"{computed:,} transactions of {world.customers:,} cards at {world.terminals:,} terminals, delivered as daily "
-        f"Parquet ({delivered / 1e9:.1f} GB); read, checked, computed and written {BLOCK_DAYS} days at a time, with "
-        f"their look-back, by one process: {seconds:.0f} s ({computed / seconds / 1e3:.0f} thousand rows a second), "
-        f"peak memory {peak:.2f} GiB (bound: 4).",
-    ]
+        return [large_line(world, delivered, *apart(compute, world, Path(folder)))]
+
+
+def large_world(rows: int, days: int | None) -> World:
+    """Return the handbook's world with more cards and terminals, as many of these within reach of a card as there."""
+    handbook = load_world("handbook")
+    factor = rows / 1_754_155
+    return handbook.changed(
+        customers=round(handbook.customers * factor),
+        terminals=round(handbook.terminals * factor),
+        radius=handbook.radius / factor**0.5,
+        days=days or handbook.days,
+    )
+
+
+def large_line(world: World, delivered: int, computed: int, seconds: float, peak: float) -> str:
+    return (
+        f"{computed:,} transactions, {world.days} days of {world.customers:,} cards at {world.terminals:,} terminals, "
+        f"delivered as daily Parquet ({delivered / 1e9:.1f} GB); read, checked, computed and written {BLOCK_DAYS} days "
+        f"at a time, with their look-back, by one process: {seconds:.0f} s ({computed / seconds / 1e3:.0f} thousand "
+        f"rows a second), peak memory {peak:.2f} GiB (bound: 4)."
+    )
 
 
 def apart(task: Callable[..., Any], *arguments: Any) -> Any:
     """Run a task in a process of its own, so that its peak memory is its own."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(task, arguments)
+        return pool.apply(told, (task, *arguments))
+
+
+def told(task: Callable[..., Any], *arguments: Any) -> Any:
+    """Run a task; let an error travel as text, for those of Java cannot travel between processes."""
+    try:
+        return task(*arguments)
+    except Exception:
+        raise RuntimeError(traceback.format_exc()) from None
 
 
 def deliver(world: World, folder: Path) -> int:
