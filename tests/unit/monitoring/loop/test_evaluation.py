@@ -11,10 +11,11 @@ from typer.testing import CliRunner
 from fraud.cli import app
 from fraud.errors import ConfigurationError
 from fraud.monitoring.loop import evaluate as evaluation
+from fraud.monitoring.loop.calm import pool
 from fraud.monitoring.loop.kinds import DEFAULT_KINDS
 from fraud.monitoring.loop.scores import summarise
 from fraud.monitoring.loop.table import markdown, replace_block
-from fraud.settings import Settings
+from fraud.settings import DriftThresholds, Settings
 
 ROOT = Path(__file__).parents[4]
 PAGE = ROOT / "docs" / "monitoring.md"
@@ -48,6 +49,15 @@ def test_published__summaries_are_those_of_its_worlds(published: dict[str, Any])
         scores = [evaluation.WorldScore(**world) for world in one["worlds"]]
         again = json.loads(json.dumps(summarise(scores)))
         assert flat(again) == pytest.approx(flat(one["summary"]), abs=1e-4)
+
+
+def test_settings__say_of_each_threshold_how_often_calm_days_cross_it(published: dict[str, Any]) -> None:
+    levels = pool([world["calm"] for world in published["kinds"]["none"]["worlds"]])
+    for name, level in levels.items():
+        said = DriftThresholds.model_fields[name].description
+        assert said is not None
+        assert f"{level['beyond']} of {level['days']} calm days" in said
+        assert f"{level['furthest']:.3f}" in said
 
 
 @pytest.mark.slow
