@@ -47,17 +47,22 @@ class Try(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """What goes wrong: at which call of which try, how, and whether all later calls of the try fail as well."""
+    """What goes wrong: at which call of which try, how, and whether all later calls of the try fail as well.
+
+    A call is named by its operation and how many of that operation came before it: how often a task asks whether its
+    job has ended depends on how fast the machine is.
+    """
 
     at: Try
-    call: int
+    operation: str
+    nth: int
     kind: str
     stays: bool
 
     def __str__(self) -> str:
         stays = ", and every call after it" if self.stays else ""
         where = f"{self.at.dag_id} {self.at.run_id} {self.at.task_id}[{self.at.map_index}]"
-        return f"{self.kind} at call {self.call}{stays} of {where}, try {self.at.number}"
+        return f"{self.kind} at {self.operation} number {self.nth}{stays} of {where}, try {self.at.number}"
 
 
 @dataclass
@@ -90,6 +95,7 @@ class Proxy:
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
+        self._struck: set[Try] = set()
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -135,13 +141,16 @@ class Proxy:
         calls = self.calls[self.current]
         calls.append(operation)
         fault = self.faults.get(self.current)
-        if fault is None or len(calls) - 1 < fault.call:
+        if fault is None:
             return None
-        if len(calls) - 1 == fault.call:
-            if fault.kind != "job_killed":
-                self.happened.append(fault)
-            return fault
-        return fault._replace(kind=fault.kind.removesuffix("_after")) if fault.stays else None
+        if self.current in self._struck:
+            return fault._replace(kind=fault.kind.removesuffix("_after")) if fault.stays else None
+        if (operation, calls.count(operation) - 1) != (fault.operation, fault.nth):
+            return None
+        self._struck.add(self.current)
+        if fault.kind != "job_killed":
+            self.happened.append(fault)
+        return fault
 
     def _job_died(self) -> bool:
         """Kill the running job; say whether there was one."""

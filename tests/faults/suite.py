@@ -68,7 +68,10 @@ def draw(calls: list[tuple[Try, list[str]]], count: int, rng: random.Random) -> 
         at, made = fitting[0]
         tries.remove(fitting[0])
         call = _polls(made)[0] if kind == "job_killed" else rng.randrange(len(made))
-        faults.append(Fault(at, call, kind, kind in ABSORBED and rng.random() < 0.5))
+        operation = made[call]
+        # Of the polls only the first is sure to come again.
+        nth = made[:call].count(operation) if kind == "job_killed" or not operation.startswith("Describe") else 0
+        faults.append(Fault(at, operation, nth, kind, kind in ABSORBED and rng.random() < 0.5))
     return faults
 
 
@@ -78,45 +81,58 @@ def _polls(made: list[str]) -> list[int]:
     return [number for number, call in enumerate(made) if number > started and call in JOB_CALLS]
 
 
+def days_of(faults: int) -> int:
+    """Return how many days are played: fewer than a week, within which no training is scheduled."""
+    return 2 if faults <= 2 * FAULTS_A_DAY else 4
+
+
 def run(seed: int, faults: int, first_day: date, work: Path) -> list[str]:
     """Run the suite and return what is wrong."""
     rng = random.Random(seed)
     killed = round(faults * KILL_SHARE)
-    injected = faults - killed
-    days = [str(first_day + timedelta(days=n)) for n in range(max(2, -(-injected // FAULTS_A_DAY)))]
+    days = [str(first_day + timedelta(days=n)) for n in range(days_of(faults))]
     settings = {**SETTINGS, "FRAUD_FIRST_DAY": str(first_day)}
     began = time.monotonic()
 
     def say(text: str) -> None:
         print(f"[{time.monotonic() - began:5.0f} s] {text}", flush=True)
 
-    say(f"seed {seed}: {injected} faults in process over {len(days)} days, {killed} kills; bootstrap")
+    say(f"seed {seed}: {faults - killed} faults in process over {len(days)} days, {killed} kills; bootstrap")
     play(work / "base", "bootstrap", days=[], bootstrap=True, settings=settings)
-    for name in ("calm", "faulty", "killed"):
-        shutil.copytree(work / "base", work / name)
     say("undisturbed")
+    shutil.copytree(work / "base", work / "calm")
     calm = play(work / "calm", "undisturbed", days=days, settings=settings)
     if set(calm["runs"].values()) != {"success"}:
         return [f"the undisturbed run failed: {calm['failed']}"]
-    plan = draw([(Try(*at), made) for at, made in calm["calls"]], injected, rng)
-    say("disturbed: " + ", ".join(f"{kind} {n}" for kind, n in sorted(Counter(fault.kind for fault in plan).items())))
-    faulty = play(
-        work / "faulty", "disturbed", days=days, settings=settings, faults=[[list(f.at), *f[1:]] for f in plan]
-    )
-    happened = [Fault(Try(*at), *rest) for at, *rest in faulty["happened"]]
-    wrong = [f"{run_id} ended {state}" for run_id, state in faulty["runs"].items() if state != "success"]
-    wrong += [f"task failed for good: {task}" for task in faulty["failed"]]
-    wrong += [f"still running: {name}" for name in faulty["running"]]
-    wrong += difference(calm["digests"], faulty["digests"])
-    missed = [fault for fault in plan if fault not in happened]
-    wrong += [f"never took place: {fault}" for fault in missed]
-    say(f"{len(happened)} of {len(plan)} faults took place, {len(wrong)} things are wrong")
-    if wrong:
-        wrong += [f"(injected: {fault})" for fault in happened]
+    calls = [(Try(*at), made) for at, made in calm["calls"]]
+    wrong: list[str] = []
+    left, number = faults - killed, 0
+    while left > 0:
+        number += 1
+        plan = draw(calls, min(left, FAULTS_A_DAY * len(days)), rng)
+        left -= len(plan)
+        say("disturbed: " + ", ".join(f"{kind} {n}" for kind, n in sorted(Counter(one.kind for one in plan).items())))
+        wrong += disturb(work, f"disturbed-{number}", plan, calm, days=days, settings=settings)
+        say(f"{len(plan)} faults injected, {len(wrong)} things are wrong")
     if killed:
+        shutil.copytree(work / "base", work / "killed")
         wrong += kills.run(work / "killed", settings, days, killed, rng, calm["digests"], say)
     say("done")
     return wrong
+
+
+def disturb(work: Path, name: str, plan: list[Fault], calm: dict[str, Any], **request: Any) -> list[str]:
+    """Play the days with faults and return what is wrong with what they come to."""
+    shutil.copytree(work / "base", work / name)
+    found = play(work / name, name, faults=[[list(fault.at), *fault[1:]] for fault in plan], **request)
+    shutil.rmtree(work / name)
+    happened = [Fault(Try(*at), *rest) for at, *rest in found["happened"]]
+    wrong = [f"{run_id} ended {state}" for run_id, state in found["runs"].items() if state != "success"]
+    wrong += [f"task failed for good: {task}" for task in found["failed"]]
+    wrong += [f"still running: {job}" for job in found["running"]]
+    wrong += [f"never took place: {fault}" for fault in plan if fault not in happened]
+    wrong += difference(calm["digests"], found["digests"])
+    return [*wrong, *(f"(injected: {fault})" for fault in happened)] if wrong else []
 
 
 def _tail(path: Path, lines: int = 30) -> str:
@@ -131,9 +147,8 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="folder to keep everything in")
     arguments = parser.parse_args()
     count = arguments.faults
-    days = max(2, -(-(count - round(count * KILL_SHARE)) // FAULTS_A_DAY))
     today = (datetime.now(UTC) - timedelta(hours=1)).date()
-    first_day = arguments.first_day or today - timedelta(days=days)
+    first_day = arguments.first_day or today - timedelta(days=days_of(count))
     with tempfile.TemporaryDirectory() as scratch:
         work = arguments.keep or Path(scratch)
         work.mkdir(parents=True, exist_ok=True)
