@@ -24,6 +24,7 @@ from deploy.package import ROOT
 from deploy.removal import empty_bucket
 from fraud.cost import smoke_cost
 from fraud.errors import FraudError, MissingInputError
+from fraud.settings import Settings
 
 __all__ = ["play"]
 
@@ -83,7 +84,7 @@ def play(session: Any, environment: str, say: Say, agree: Callable[[str], bool])
         _test_dag(airflow, "fraud_history", None)
         say(f"playing {first_day}")
         _test_dag(airflow, "fraud_daily", first_day)
-        rows = _rows(session, own, settings["FRAUD_REDSHIFT_DATABASE"], first_day)
+        rows = _rows(session, own, Settings.from_environment(settings).redshift_database, first_day)
     say(", ".join(f"{count} {table}" for table, count in rows.items()))
     if not rows["transactions"] or rows["transactions"] != rows["predictions"] or not rows["alerts"]:
         raise FraudError(
@@ -121,7 +122,7 @@ def _own_places(session: Any, environment: str, own: str, settings: Mapping[str,
         network = serverless.get_workgroup(workgroupName=deployed)["workgroup"]
         wanted = {"iamRoles": roles.get("iamRoles"), "defaultIamRoleArn": roles.get("defaultIamRoleArn")}
         serverless.create_namespace(
-            namespaceName=own, dbName=settings["FRAUD_REDSHIFT_DATABASE"], manageAdminPassword=True,
+            namespaceName=own, dbName=Settings.from_environment(settings).redshift_database, manageAdminPassword=True,
             **{name: value for name, value in wanted.items() if value},
         )  # fmt: skip
         placed = {name: network[name] for name in ("subnetIds", "securityGroupIds") if network.get(name)}
@@ -131,7 +132,11 @@ def _own_places(session: Any, environment: str, own: str, settings: Mapping[str,
         if secret:
             caller = session.client("sts").get_caller_identity()["Arn"].split("/")
             warehouse.allow_role(
-                session.client("redshift-data"), own, settings["FRAUD_REDSHIFT_DATABASE"], secret, "/".join(caller[:2])
+                session.client("redshift-data"),
+                own,
+                Settings.from_environment(settings).redshift_database,
+                secret,
+                "/".join(caller[:2]),
             )
         yield
     finally:
@@ -150,7 +155,7 @@ def _await_workgroup(serverless: Any, name: str) -> None:
 def _remove(session: Any, own: str, settings: Mapping[str, str]) -> None:
     sagemaker, serverless = session.client("sagemaker"), session.client("redshift-serverless")
     for name, remove in (
-        ("objects", lambda: empty_bucket(session.client("s3"), settings["FRAUD_BUCKET"], "smoke/")),
+        ("objects", lambda: empty_bucket(session.client("s3"), Settings.from_environment(settings).bucket, "smoke/")),
         ("models", lambda: _remove_models(sagemaker, own)),
         ("warehouse", lambda: _remove_warehouse(serverless, own)),
     ):

@@ -4,6 +4,7 @@ import re
 import subprocess
 
 import pytest
+import yaml
 from deploy.package import ROOT
 
 from policies import load_template, roles_of, statements
@@ -73,3 +74,24 @@ def test_repository__names_no_account_no_region_no_key():
         text = (ROOT / name).read_text(errors="replace")
         found += [f"{name}: {match[0]}" for pattern in (ACCOUNT, REGION, KEY) for match in pattern.finditer(text)]
     assert found == []
+
+
+def test_workflow__calls_targets_that_exist_and_stores_no_key():
+    text = (ROOT / ".github" / "workflows" / "ci.yaml").read_text()
+    targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    called = set(re.findall(r"\bmake ([a-z-]+)", text))
+    assert {"image", "deploy", "next-airflow"} <= called
+    assert called <= targets
+    assert "id-token: write" in text
+    assert "secrets." not in text
+
+
+def test_compose__every_service_is_read_only_and_waits_for_no_health_check():
+    stack = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())
+    assert set(stack["services"]) == {
+        "local-aws", "postgres", "prepare", "api-server", "scheduler", "dag-processor", "triggerer",
+    }  # fmt: skip
+    for name, service in stack["services"].items():
+        assert service["read_only"] is True, name
+        assert (ROOT / "docker" / service["build"]["context"] / service["build"]["dockerfile"]).is_file(), name
+    assert "service_healthy" not in (ROOT / "docker" / "compose.yaml").read_text()
