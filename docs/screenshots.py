@@ -35,7 +35,7 @@ def _open_model(page: Any) -> None:
 
 
 def _open_asset_graph(page: Any) -> None:
-    page.get_by_role("link", name="fraud_predictions").click()
+    page.get_by_role("link", name="Scores and alerts").click()
     page.wait_for_selector(".react-flow__node")
 
 
@@ -62,7 +62,7 @@ SHOTS = (
     Shot("monitor-in-airflow", "plugin/fraud-monitor", "iframe[title='Fraud monitor']"),
     Shot("airflow-dags", "dags", "text=Fraud: daily"),
     Shot("airflow-grid", "dags/fraud_daily", "text=check_request"),
-    Shot("airflow-assets", "assets", "text=fraud_predictions", _open_asset_graph),
+    Shot("airflow-assets", "assets", "text=Scores and alerts", _open_asset_graph),
 )
 
 
