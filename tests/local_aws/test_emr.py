@@ -80,7 +80,7 @@ def ended(stack: LocalStack, app: str, run: str) -> dict[str, Any]:
         described = run_of(stack, app, run)
         return described if described["state"] in ENDED else None
 
-    return wait_until(final, 120)
+    return wait_until(final, 250)
 
 
 def log_of(stack: LocalStack, app: str, run: str) -> list[str]:
@@ -237,7 +237,7 @@ def test_job_run__cancelled_leaves_no_process(local_aws: LocalStack) -> None:
     client, app, name = local_aws.client("emr-serverless"), application(local_aws), bucket(local_aws)
     run = start(local_aws, app, name, HANG)
     waiting = start(local_aws, app, name, HANG)
-    wait_until(lambda: "hanging" in log_of(local_aws, app, run), 120)
+    wait_until(lambda: "hanging" in log_of(local_aws, app, run), 250)
     assert run_of(local_aws, app, run)["state"] == "RUNNING"
     assert run_of(local_aws, app, waiting)["state"] == "SUBMITTED"
     assert processes(run)
@@ -254,7 +254,7 @@ def test_job_run__cancelled_leaves_no_process(local_aws: LocalStack) -> None:
 def test_job_run__cut_off_by_a_kill_is_failed_and_its_processes_end(fresh: LocalStack) -> None:
     app, name = application(fresh), bucket(fresh)
     run = start(fresh, app, name, HANG)
-    wait_until(lambda: "hanging" in log_of(fresh, app, run), 120)
+    wait_until(lambda: "hanging" in log_of(fresh, app, run), 250)
     fresh.kill()
     fresh.start()
     described = run_of(fresh, app, run)

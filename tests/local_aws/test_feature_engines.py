@@ -129,6 +129,7 @@ def scoring_input(objects: Objects) -> dict[int, list[float]]:
 
 @needs_spark
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_engines__give_the_same_days_through_their_operators(deploy: Callable[..., Deployment]) -> None:
     settings, objects = deploy("engine-sagemaker")
     compute(settings, objects)

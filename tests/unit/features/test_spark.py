@@ -36,7 +36,7 @@ from unit.features.deliveries import (
 )
 from unit.features.twin import Transaction, at, tables
 
-pytestmark = [needs_spark, pytest.mark.slow]
+pytestmark = [needs_spark, pytest.mark.slow, pytest.mark.timeout(900)]
 
 DAY_SECONDS = 86_400
 
