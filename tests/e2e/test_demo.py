@@ -278,8 +278,8 @@ def test_rescoring__goes_to_a_table_of_its_own(demo) -> None:
 
 
 def test_rollback__is_one_run_and_scores_the_next_day(demo) -> None:
-    champion = demo.packages()[1]
-    demo.airflow.trigger("fraud_training", "back", {"promote_version": 1})
+    champion, day = demo.packages()[1], demo.days[-1] + timedelta(days=1)
+    demo.airflow.trigger("fraud_training", "back", {"promote_version": 1, "as_of": str(day)})
     assert demo.finish("fraud_training", "back") == "success"
     copy = demo.packages()[-1]
     assert copy["CustomerMetadataProperties"]["rolled_back_from"] == str(champion["ModelPackageVersion"])
@@ -287,7 +287,6 @@ def test_rollback__is_one_run_and_scores_the_next_day(demo) -> None:
     assert "version 1 is put back" in demo.airflow.run("fraud_training", "back")["note"]
     row = demo.warehouse.rows("SELECT * FROM fraud.verdicts WHERE run_id = 'back'")[0]
     assert (row["kind"], row["promoted"], row["model_version"]) == ("rollback", True, copy["ModelPackageVersion"])
-    day = demo.days[-1] + timedelta(days=1)
     demo.airflow.trigger("fraud_daily", "next-day", {"date": str(day)})
     assert demo.finish("fraud_daily", "next-day") == "success"
     scored = json.loads(demo.body(layout.manifest("scoring", day)))
