@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import quote
 
 import pytest
 
@@ -51,7 +52,8 @@ def test_secrets__are_in_no_xcom_and_no_rendered_field(demo, secrets):
     for dag_id in ("fraud_history", "fraud_daily"):
         for task in demo.airflow.tasks(dag_id):
             text = json.dumps(task)
-            path = f"dags/{dag_id}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}/xcomEntries"
+            run = f"/api/v2/dags/{dag_id}/dagRuns/{quote(task['dag_run_id'])}"
+            path = f"{run}/taskInstances/{task['task_id']}/xcomEntries"
             entries = demo.airflow.get(f"{path}?map_index={task['map_index']}") or {"xcom_entries": []}
             for entry in entries["xcom_entries"]:
                 value = demo.airflow.get(f"{path}/{entry['key']}?map_index={task['map_index']}")
