@@ -66,6 +66,7 @@ def test_deploy__every_change_is_shown_before_it_is_made(aws):
     assert aws.client("s3").list_buckets()["Buckets"] == []
 
 
+@pytest.mark.slow
 def test_deploy__without_the_image_says_how_to_push_it(aws):
     with pytest.raises(MissingInputError, match="test-fraud holds no image 'v1'; push it"):
         deliver(aws, TEST, "v1", lambda _: None, answers(True))

@@ -52,6 +52,7 @@ def test_smoke__without_an_environment_says_so(session):
         smoke.play(session, "test", print, answers(True))
 
 
+@pytest.mark.slow
 def test_smoke__says_what_it_costs_and_starts_nothing_unasked(session):
     settings = deployed(session)
     said = []
