@@ -61,7 +61,9 @@ WORKGROUP_ARN = f"arn:aws:redshift-serverless:{REGION}:{'1' * 12}:workgroup/0-0"
 STAND_INS = {
     "AWS::RedshiftServerless::Namespace": stand_in(),
     "AWS::RedshiftServerless::Workgroup": stand_in(Workgroup=WORKGROUP_ARN),
-    "AWS::EMRServerless::Application": stand_in(ApplicationId="spark-1", Arn="arn:aws:emr-serverless:::/applications/spark-1"),
+    "AWS::EMRServerless::Application": stand_in(
+        ApplicationId="spark-1", Arn="arn:aws:emr-serverless:::/applications/spark-1"
+    ),
     "AWS::CloudWatch::Alarm": stand_in(Arn=f"arn:aws:cloudwatch:{REGION}:{'1' * 12}:alarm:test"),
     "AWS::MWAA::Environment": stand_in(WebserverUrl="airflow.example"),
 }
