@@ -27,6 +27,12 @@ NEVER_SEEN = {
     "logs:GetLogEvents": "the same",
     "redshift-data:CancelStatement": "a task that is cleared while its statement runs",
     "redshift-data:GetStatementResult": "the operator, where a statement returns rows",
+    "sagemaker:CreateHyperParameterTuningJob": "a training that tunes first",
+    "sagemaker:DescribeHyperParameterTuningJob": "the same",
+    "sagemaker:StopHyperParameterTuningJob": "a task that is cleared or fails while its job runs",
+    "sagemaker:StopProcessingJob": "the same",
+    "sagemaker:StopTrainingJob": "the same",
+    "sagemaker:StopTransformJob": "the same",
     "sagemaker:UpdateModelPackage": "an approval by hand",
     "sns:Publish": "a task that failed",
 }
