@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import os
 import subprocess
@@ -19,6 +20,7 @@ import pytest
 
 from airflow_site import free_port
 from faults.state import State
+from fraud import warehouse
 from fraud.settings import Settings
 from local_aws.stack.airflow_api import AirflowApi
 from local_aws.stack.environment import REGION
@@ -30,6 +32,19 @@ SETTINGS = {
     "FRAUD_DRIFT": json.dumps({"min_frauds": 20, "min_current_rows": 500, "min_reference_rows": 1000}),
     "FRAUD_TRAINING": json.dumps({"tuning_jobs": 3}),
     "FRAUD_PROMOTION": json.dumps({"alarm_min_frauds": 30, "bootstrap_samples": 200}),
+}
+
+
+TABLES = {
+    "transactions": "transaction_id",
+    "features": "transaction_id",
+    "predictions": "transaction_id",
+    "label_deliveries": "transaction_id, source, is_fraud, known_at",
+    "alerts": "alert_date, rank",
+    "drift_metrics": "report_date, metric",
+    "performance": "report_date, time_window",
+    "decisions": "decision_date",
+    "verdicts": "run_id",
 }
 
 
@@ -91,6 +106,17 @@ class Demo:
             assert time.monotonic() < until, f"{run_id} asked nothing: {asked}"
             time.sleep(0.5)
         self.airflow.patch(path, {"chosen_options": [option], "params_input": {}})
+
+    def state(self) -> dict[str, str]:
+        """Digests of every manifest and of every table's rows."""
+        state = {key: hashlib.sha256(self.body(key)).hexdigest() for key in self.keys("manifests/")}
+        for table, order in TABLES.items():
+            prefix = f"state/{table}/"
+            uri = self.settings.layout.uri(prefix)
+            self.execute(warehouse.unload(f"SELECT * FROM fraud.{table} ORDER BY {order}", uri, "parquet"))
+            bodies = b"".join(self.body(key) for key in self.keys(prefix))
+            state[table] = hashlib.sha256(bodies).hexdigest()
+        return state
 
     def finish(self, dag_id: str, run_id: str, seconds: int = 240) -> str:
         """Wait for a run's end and return its state."""
