@@ -110,8 +110,8 @@ def airflow_environment(
             # Two busy cores are no sign of a dead scheduler; a task whose process is gone is one after a minute.
             "scheduler_health_check_threshold": 60,
             "task_instance_heartbeat_timeout": 60,
-            # After a power cut the dead scheduler's tasks are looked for again soon: the first look, at the start, comes
-            # before it counts as dead.
+            # After a power cut the dead scheduler's tasks are looked for again soon: the first look, at the start,
+            # comes before it counts as dead.
             "orphaned_tasks_check_interval": 20,
             "enable_health_check": False,
         },
