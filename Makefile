@@ -13,7 +13,7 @@ LOCKS := requirements/local-py311.txt requirements/local-py312.txt
 STYLED := include docker dags plugins tests benchmarks docs deploy
 SEED ?= 1
 FAULTS ?= 200
-BENCHMARKS ?= simulator features feature_sets models dags
+BENCHMARKS ?= simulator features feature_sets models monitoring dags
 
 AIRFLOW := $(shell sed -n 's/^apache-airflow==//p' requirements.txt)
 NEXT_AIRFLOW ?= 3.3.1
