@@ -54,23 +54,23 @@ class DriftThresholds(_Block):
     """When a signal becomes an alarm (docs/monitoring.md gives each number's measured false-alarm rate)."""
 
     feature_wasserstein: float = Field(
-        0.10, gt=0, description="0 of 715 calm days lie beyond it, the furthest at 0.075"
+        0.10, gt=0, description="0 of 888 calm days lie beyond it, the furthest at 0.075"
     )
     feature_wasserstein_warn: float = Field(0.06, gt=0)
     night_jensenshannon: float = Field(
-        0.05, gt=0, description="0 of 715 calm days lie beyond it, the furthest at 0.013"
+        0.05, gt=0, description="0 of 888 calm days lie beyond it, the furthest at 0.013"
     )
     alert_rate_low: float = Field(
-        0.67, gt=0, lt=1, description="0 of 715 calm days lie beyond it, the furthest at 0.706"
+        0.67, gt=0, lt=1, description="1 of 888 calm days lie beyond it, the furthest at 0.649"
     )
-    alert_rate_high: float = Field(1.5, gt=1, description="0 of 715 calm days lie beyond it, the furthest at 1.376")
+    alert_rate_high: float = Field(1.5, gt=1, description="0 of 888 calm days lie beyond it, the furthest at 1.376")
     ap_short_days: int = Field(3, ge=1)
     ap_short_ratio: float = Field(
-        0.70, gt=0, lt=1, description="0 of 639 calm days lie beyond it, the furthest at 0.859"
+        0.70, gt=0, lt=1, description="0 of 792 calm days lie beyond it, the furthest at 0.797"
     )
     ap_long_days: int = Field(7, ge=1)
     ap_long_ratio: float = Field(
-        0.80, gt=0, lt=1, description="0 of 599 calm days lie beyond it, the furthest at 0.897"
+        0.80, gt=0, lt=1, description="0 of 740 calm days lie beyond it, the furthest at 0.885"
     )
     min_frauds: int = Field(100, ge=1)
     persistence_days: int = Field(2, ge=1, description="days out of the window that must signal")
@@ -90,10 +90,10 @@ class DriftThresholds(_Block):
     max_refusals: int = Field(3, ge=1, description="refusals under a label alarm before it is escalated")
     min_baseline_weeks: int = Field(4, ge=1, description="weeks that the expected average precision is a mean of")
     volume_low: float = Field(
-        0.8, gt=0, lt=1, description="a notice, no alarm: 0 of 715 calm days lie beyond it, the furthest at 0.954"
+        0.8, gt=0, lt=1, description="a notice, no alarm: 0 of 888 calm days lie beyond it, the furthest at 0.954"
     )
     volume_high: float = Field(
-        1.25, gt=1, description="a notice, no alarm: 0 of 715 calm days lie beyond it, the furthest at 1.040"
+        1.25, gt=1, description="a notice, no alarm: 0 of 888 calm days lie beyond it, the furthest at 1.040"
     )
     max_missing_share: float = Field(0.05, ge=0, lt=1, description="of a column; with more it is no evidence")
 
