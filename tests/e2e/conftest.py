@@ -24,6 +24,7 @@ from fraud import warehouse
 from fraud.settings import Settings
 from local_aws.stack.airflow_api import AirflowApi
 from local_aws.stack.environment import REGION
+from local_aws.stack.home import Home
 from local_aws.stack.warehouse import Warehouse
 
 DAYS = 3
@@ -147,7 +148,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         assert played.returncode == 0, played.stdout[-6000:] + played.stderr[-3000:]
         passwords = json.loads((home / "passwords.json").read_text())
         endpoint = f"http://127.0.0.1:{ports['AWS_PORT']}"
-        settings = Settings(world="tiny", first_day=date.today() - timedelta(days=DAYS))
+        # Its last day is yesterday once yesterday's run is due, which it is at 01:00 UTC.
+        deployment = Home(home).deployment
+        assert deployment
+        settings = Settings(world=deployment.world, first_day=deployment.first_day)
         yield Demo(
             output=played.stdout,
             home=home,
