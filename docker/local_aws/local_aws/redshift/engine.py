@@ -165,8 +165,8 @@ class Session:
         """
         is_batch = len(statements) > 1
         with self.locks.hold([name for text in statements for name in self._written(text)], self.cancelled):
-            self.connection.begin()
             try:
+                self.connection.begin()
                 for text in statements:
                     if self.cancelled.is_set():
                         raise CancelledError
@@ -174,14 +174,15 @@ class Session:
                 self.connection.commit()
             except duckdb.Error as error:
                 self._rollback()
-                raise from_duckdb(error) from None
+                # An interruption shows as whatever the statement was doing then.
+                raise (CancelledError() if self.cancelled.is_set() else from_duckdb(error)) from None
             except BaseException:
                 self._rollback()
                 raise
 
     def _rollback(self) -> None:
-        # A failed statement may have ended the transaction already.
-        with contextlib.suppress(duckdb.TransactionException):
+        # A failed statement may have ended the transaction already; closing the session ends an interrupted one's.
+        with contextlib.suppress(duckdb.TransactionException, duckdb.InterruptException):
             self.connection.rollback()
 
     def _run_one(self, text: str, parameters: Mapping[str, str], is_batch: bool) -> Result:
