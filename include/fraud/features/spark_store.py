@@ -88,7 +88,7 @@ def read_transactions(spark: SparkSession, files: Files, days: Sequence[date]) -
         F.max("tx_datetime").alias("last_moment"),
     )
     by_file = _by_path(paths, found.collect())
-    _refuse_faults(paths, by_file)
+    _refuse_faults(spark, "transactions", paths, by_file)
     _refuse_disorder(frame, paths, by_file)
     return frame
 
@@ -127,7 +127,7 @@ def read_labels(
     ]
     checked = _located(frame).join(delivered, "transaction_id", "left").select("file", _fault(wrong).alias("fault"))
     found = checked.groupBy("file").agg(F.min("fault").alias("fault"))
-    _refuse_faults(paths, _by_path(paths, found.collect()))
+    _refuse_faults(spark, "label_deliveries", paths, _by_path(paths, found.collect()))
     labels = frame.select("transaction_id", "is_fraud", "known_at")
     _refuse_torn(root, labels)
     return labels
@@ -135,7 +135,7 @@ def read_labels(
 
 def _read(spark: SparkSession, table: str, paths: Sequence[str]) -> DataFrame:
     """Read files together; when that fails or shows other columns, name the file that is to blame."""
-    expected = {column.name: _TYPES[column.arrow] for column in TABLES[table]}
+    expected = _columns(table)
     try:
         frame = spark.read.option("mergeSchema", "true").parquet(*paths)
     except _UNREADABLE as error:
@@ -143,6 +143,10 @@ def _read(spark: SparkSession, table: str, paths: Sequence[str]) -> DataFrame:
     if {field.name: field.dataType for field in frame.schema} != expected:
         raise _odd_file(spark, paths, expected) or delivery.wrong_columns(paths[0], frame.columns, list(expected))
     return frame
+
+
+def _columns(table: str) -> dict[str, T.DataType]:
+    return {column.name: _TYPES[column.arrow] for column in TABLES[table]}
 
 
 def _odd_file(spark: SparkSession, paths: Sequence[str], expected: Mapping[str, T.DataType]) -> FraudError | None:
@@ -199,10 +203,14 @@ def _place(uri: str) -> tuple[str, str]:
     return parts.netloc, unquote(parts.path)
 
 
-def _refuse_faults(paths: Sequence[str], by_file: Mapping[str, Row]) -> None:
+def _refuse_faults(spark: SparkSession, table: str, paths: Sequence[str], by_file: Mapping[str, Row]) -> None:
     for path in paths:
         fault = by_file[path]["fault"] if path in by_file else None
         if fault is not None:
+            # A column that this file lacks and another has was read as empty.
+            odd = _odd_file(spark, [path], _columns(table))
+            if odd is not None:
+                raise odd
             raise delivery.wrong_value(path, fault["row"], fault["column"], fault["found"], fault["expected"])
 
 
