@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 import time
@@ -39,12 +40,13 @@ class State:
         self._session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name="us-east-1")
         self._endpoint, self._settings = endpoint, settings
 
+    @functools.cache  # noqa: B019 (a few deployments a session; making a client costs more than most calls)
     def client(self, service: str) -> Any:
         return self._session.client(service, endpoint_url=self._endpoint)
 
     def digests(self) -> dict[str, str]:
         """Return a digest of every object, table and model package, by name."""
-        found = {f"table {table}": self._table(table, order) for table, order in TABLES.items()}
+        found = self.tables()
         s3 = self.client("s3")
         for key in self._keys(s3):
             body = s3.get_object(Bucket=self._settings.bucket, Key=key)["Body"].read()
@@ -55,6 +57,10 @@ class State:
             # Two tries of a training job are two jobs; only what the pipeline took up may differ from what it left.
             found[f"object {name}"] = digest
         return found | {f"package {number}": text for number, text in enumerate(self._packages())}
+
+    def tables(self) -> dict[str, str]:
+        """Return a digest of every table, by name."""
+        return {f"table {table}": self._table(table, order) for table, order in TABLES.items()}
 
     def _keys(self, s3: Any) -> Iterator[str]:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=self._settings.bucket)
@@ -81,13 +87,14 @@ class State:
         """Return the number of rows of a table and a digest of them in order."""
         prefix = f"{COUNTED}{table}/"
         select = f"SELECT * FROM fraud.{table} ORDER BY {order}"
-        self._execute(warehouse.unload(select, self._settings.layout.uri(prefix), "csv"))
+        self.execute(warehouse.unload(select, self._settings.layout.uri(prefix), "csv"))
         s3 = self.client("s3")
         listed = s3.list_objects_v2(Bucket=self._settings.bucket, Prefix=prefix).get("Contents", [])
         bodies = b"".join(s3.get_object(Bucket=self._settings.bucket, Key=one["Key"])["Body"].read() for one in listed)
         return f"{bodies.count(10)} rows {hashlib.sha256(bodies).hexdigest()}"
 
-    def _execute(self, sql: str) -> None:
+    def execute(self, sql: str) -> None:
+        """Run a statement that has no rows to return."""
         redshift = self.client("redshift-data")
         names = {"WorkgroupName": self._settings.redshift_workgroup, "Database": self._settings.redshift_database}
         statement = redshift.execute_statement(Sql=sql, **names)["Id"]

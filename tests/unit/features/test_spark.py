@@ -29,7 +29,6 @@ from unit.features.deliveries import (
     BAD_TRANSACTIONS,
     START,
     day,
-    deliver,
     first_id,
     labels_file,
     transactions_file,
@@ -62,19 +61,6 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     session = builder.getOrCreate()
     yield session
     session.stop()
-
-
-@pytest.fixture(scope="module")
-def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    paths = JobPaths(tmp_path_factory.mktemp("delivered"))
-    deliver(paths)
-    return paths.base
-
-
-@pytest.fixture
-def paths(tmp_path: Path, delivered: Path) -> JobPaths:
-    shutil.copytree(delivered, tmp_path, dirs_exist_ok=True)
-    return JobPaths(tmp_path)
 
 
 def by_spark(spark: Any, folder: Path, stream: list[Transaction], start: date, end: date, version: str) -> pa.Table:

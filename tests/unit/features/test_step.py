@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -22,25 +21,10 @@ from unit.features.deliveries import (
     BAD_TRANSACTIONS,
     START,
     day,
-    deliver,
     first_id,
     labels_file,
     transactions_file,
 )
-
-
-@pytest.fixture(scope="module")
-def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of the world's first days, as delivered."""
-    paths = JobPaths(tmp_path_factory.mktemp("delivered"))
-    deliver(paths)
-    return paths.base
-
-
-@pytest.fixture
-def paths(tmp_path: Path, delivered: Path) -> JobPaths:
-    shutil.copytree(delivered, tmp_path, dirs_exist_ok=True)
-    return JobPaths(tmp_path)
 
 
 def outputs(paths: JobPaths) -> dict[str, bytes]:
