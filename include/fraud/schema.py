@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["TABLES", "Column", "arrow_schema", "column_names"]
+__all__ = ["IDS_PER_DAY", "TABLES", "Column", "arrow_schema", "column_names"]
+
+IDS_PER_DAY = 10**9
+"""A transaction's id is its day index times this, plus its position in the day."""
 
 
 class Column(NamedTuple):

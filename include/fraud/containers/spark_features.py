@@ -12,17 +12,19 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from fraud.containers.summary import summary_text
+from fraud.days import days_between
 from fraud.errors import ConfigurationError, FraudError
-from fraud.features.delivery import IDS_PER_DAY, LABEL_SOURCE
+from fraud.features.delivery import LABEL_SOURCE
 from fraud.features.spark import compute_features
 from fraud.features.spark_store import days_needed, read_labels, read_transactions
+from fraud.schema import IDS_PER_DAY
 
 __all__ = ["Request", "main", "run"]
 
@@ -80,7 +82,7 @@ def run(spark: SparkSession, request: Request) -> None:
     _in_order(features).write.parquet(f"{work}/features", partitionBy=["day", "part"], compression="zstd")
     written = spark.read.schema(features.schema).parquet(f"{work}/features").drop("part", "day")
     _in_order(written, "tx_date").write.partitionBy("day", "part").csv(f"{work}/scoring")
-    days = [request.start + timedelta(days=offset) for offset in range((request.end - request.start).days + 1)]
+    days = days_between(request.start, request.end)
     rows = {row["tx_date"]: row["count"] for row in written.groupBy("tx_date").count().collect()}
     for day in days:
         if day not in rows:  # Spark writes no file without rows, but a day is a file

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import date, timedelta
 
+from fraud.days import days_between
 from fraud.errors import DataError, MissingInputError
 from fraud.features.catalogue import LOOK_BACK_DAYS
+from fraud.schema import IDS_PER_DAY
 
 __all__ = [
-    "IDS_PER_DAY",
     "LABEL_SOURCE",
     "days_with_look_back",
     "delivered_twice",
@@ -24,15 +25,13 @@ __all__ = [
     "wrong_value",
 ]
 
-IDS_PER_DAY = 10**9
-
 LABEL_SOURCE = "chargeback"
 """Features see these labels only: they come with the deliveries, so that days can be recomputed in any order."""
 
 
 def days_with_look_back(start: date, end: date) -> list[date]:
     """Return the days of a range and those before it that its features may need."""
-    return [start + timedelta(days=offset) for offset in range(-LOOK_BACK_DAYS, (end - start).days + 1)]
+    return days_between(start - timedelta(days=LOOK_BACK_DAYS), end)
 
 
 def world_start(day: date, transaction_id: int) -> date:

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 
 from fraud.ingest.delivery import SCHEMAS, Delivered, Delivery, DeliveryRefused
 from fraud.ingest.policy import CHECKS, LIMITS
-from fraud.schema import arrow_schema
+from fraud.schema import IDS_PER_DAY, arrow_schema
 
-__all__ = ["IDS_PER_DAY", "QUARANTINE", "Admitted", "Gate"]
+__all__ = ["QUARANTINE", "Admitted", "Gate"]
 
-IDS_PER_DAY = 10**9
 _MICROSECONDS = 1_000_000
 _EPOCH = date(1970, 1, 1)
 

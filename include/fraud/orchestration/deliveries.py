@@ -11,7 +11,7 @@ from fraud import layout, warehouse
 from fraud.errors import MissingInputError
 from fraud.features.catalogue import LOOK_BACK_DAYS
 from fraud.orchestration import jobs, manifests
-from fraud.orchestration.manifests import ONE_DAY, days_between, read_days
+from fraud.orchestration.manifests import ONE_DAY, read_days, written_days
 from fraud.orchestration.objects import Objects
 from fraud.orchestration.plans import Stage
 from fraud.orchestration.requests import read_world, step_days
@@ -66,9 +66,7 @@ def _delivered(objects: Objects, request: Request, days: Sequence[date]) -> list
         files += [key.removeprefix("landing/") for key in found]
     uri = manifests.input_manifest(objects, f"{stage.folder}inputs/landing.json", "landing/", files)
     first = max(read_world(objects).start, days[0] - timedelta(days=LOOK_BACK_DAYS))
-    before = [
-        day for day in days_between(first, days[0] - ONE_DAY) if objects.exists(layout.manifest("transactions", day))
-    ]
+    before = written_days(objects, "transactions", first, days[0] - ONE_DAY)
     known = read_days(objects, "transactions", before, f"the delivery of {days[0]}")
     looked_at = [stage.input("transactions", "raw/transactions/", known)] if known else []
     return [jobs.Input("landing", uri, manifest=True), *looked_at]

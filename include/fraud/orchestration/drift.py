@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from fraud import layout, warehouse
+from fraud.days import days_between
 from fraud.errors import MissingInputError
 from fraud.monitoring.decision import HISTORY_DAYS, PAST_DAYS, Decision, State, decide
 from fraud.monitoring.observation import DayMetrics
@@ -52,12 +53,13 @@ def plan_report(
     """
     days = step_days(request, "drift")
     scored = read_days(objects, "scoring", days, "the drift report")
-    before = [days[0] - timedelta(days=offset) for offset in range(_POOLED_DAYS, 0, -1)]
-    pooled = [day for day in before if objects.exists(layout.manifest("scoring", day))]
+    pooled = manifests.written_days(
+        objects, "scoring", days[0] - timedelta(days=_POOLED_DAYS), days[0] - timedelta(days=1)
+    )
     scored = [*read_days(objects, "scoring", pooled, "the drift report"), *scored]
     features = read_days(objects, "features", [*pooled, *days], "the drift report")
     # Labels come late: those of this range are also about champions that scored days well before it.
-    labelled = manifests.days_between(
+    labelled = days_between(
         days[0] - timedelta(days=settings.label_delay_days + settings.drift.ap_long_days), days[0] - timedelta(days=1)
     )
     earlier = _read_range(objects, partial(layout.manifest, "scoring"), labelled[0], labelled[-1])
@@ -165,7 +167,7 @@ def close_days(settings: Settings, objects: Objects, request: Request) -> None:
 
 def _read_range(objects: Objects, key_of: Callable[[date], str], first: date, last: date) -> dict[date, Any]:
     """Return the JSON objects of those days of a range that have one."""
-    keys = {key_of(day): day for day in manifests.days_between(first, last)}
+    keys = {key_of(day): day for day in days_between(first, last)}
     found = objects.sizes(key_of(first), key_of(last))
     return {keys[key]: objects.read_json(key) for key in found if key in keys}
 

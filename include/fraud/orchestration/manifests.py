@@ -10,9 +10,11 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 from fraud import layout
+from fraud.days import days_between
 from fraud.errors import ConflictError, DataError, MissingInputError
 from fraud.orchestration.objects import Objects
 
@@ -20,11 +22,11 @@ __all__ = [
     "Manifest",
     "check_days",
     "copy_manifest",
-    "days_between",
     "digest",
     "input_manifest",
     "read_days",
     "record_days",
+    "written_days",
 ]
 
 
@@ -43,14 +45,16 @@ class Manifest(NamedTuple):
         return [key[len(prefix) :] for key in sorted(self.content["files"]) if key.startswith(prefix) and source in key]
 
 
-def days_between(start: date, end: date) -> list[date]:
-    """Return the days from start to end, both included."""
-    return [start + timedelta(days=offset) for offset in range((end - start).days + 1)]
-
-
 def digest(text: str) -> str:
     """Return the SHA-256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def written_days(objects: Objects, step: str, first: date, last: date) -> list[date]:
+    """Return the days of a range that a step has written, in order."""
+    key_of = partial(layout.manifest, step)
+    found = objects.sizes(key_of(first), key_of(last))
+    return [day for day in days_between(first, last) if key_of(day) in found]
 
 
 def read_days(objects: Objects, step: str, days: Iterable[date], purpose: str) -> list[Manifest]:

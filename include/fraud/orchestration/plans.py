@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from fraud import layout, warehouse
+from fraud.days import days_between
 from fraud.errors import ConflictError
 from fraud.features.catalogue import LOOK_BACK_DAYS
 from fraud.orchestration import jobs, manifests
@@ -186,7 +187,7 @@ def plan_collection(
     compromised = stage.unloaded("compromised")
     configurations = []
     for number, segment in enumerate(segments):
-        days = manifests.days_between(date.fromisoformat(segment["start"]), date.fromisoformat(segment["end"]))
+        days = days_between(date.fromisoformat(segment["start"]), date.fromisoformat(segment["end"]))
         features = read_days(objects, "features", days, "scoring")
         raw = read_days(objects, "transactions", days, "scoring")
         configurations.append(
@@ -285,9 +286,7 @@ def record_investigation(objects: Objects, request: Request) -> list[str]:
 def _raw_days(objects: Objects, days: Sequence[date]) -> list[Manifest]:
     world = read_world(objects)
     first = max(world.start, days[0] - timedelta(days=LOOK_BACK_DAYS))
-    return read_days(
-        objects, "transactions", manifests.days_between(first, days[-1]), f"features of {days[0]} to {days[-1]}"
-    )
+    return read_days(objects, "transactions", days_between(first, days[-1]), f"features of {days[0]} to {days[-1]}")
 
 
 class Stage:

@@ -12,9 +12,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from fraud import layout, warehouse
+from fraud.days import days_between
 from fraud.errors import ConfigurationError, MissingInputError
 from fraud.features.catalogue import LOOK_BACK_DAYS
-from fraud.orchestration.manifests import days_between, read_days
+from fraud.orchestration.manifests import read_days
 from fraud.orchestration.objects import Objects
 from fraud.orchestration.registry import Package, champion_of, check_features, package_of_version
 from fraud.orchestration.training_requests import training_request

@@ -24,6 +24,7 @@ MODULES = (
     "fraud.containers",
     "fraud.containers.spark_features",
     "fraud.containers.summary",
+    "fraud.days",
     "fraud.errors",
     "fraud.features",
     "fraud.features.catalogue",

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from fraud import layout, warehouse
+from fraud.days import days_between
 from fraud.errors import MissingInputError
 from fraud.features.catalogue import feature_names
 from fraud.models.candidates import CANDIDATES
@@ -32,7 +33,7 @@ def unload_training(settings: Settings, objects: Objects, training: Training) ->
         When features of a day of the window, or raw days up to ``as_of``, are missing.
     """
     start, end, as_of = (date.fromisoformat(training[name]) for name in ("start", "end", "as_of"))
-    days = manifests.days_between(start, end)
+    days = days_between(start, end)
     manifests.read_days(objects, "features", days, f"training as of {as_of}")
     manifests.read_days(objects, "transactions", [as_of - manifests.ONE_DAY], f"training as of {as_of}")
     folder = settings.layout.uri(layout.training(training["run"]))

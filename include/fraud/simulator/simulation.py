@@ -8,16 +8,14 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
+from fraud.schema import IDS_PER_DAY
 from fraud.simulator.frauds import FraudDay, commit_frauds
 from fraud.simulator.ordering import sort_pairs
 from fraud.simulator.population import Population, population
 from fraud.simulator.transactions import genuine_transactions
 from fraud.simulator.worlds import MAX_IDS, World, conditions
 
-__all__ = ["DAY_IDS", "DayResult", "simulate"]
-
-DAY_IDS = 10**9
-"""A transaction's id is its day index times this, plus its position in the day."""
+__all__ = ["DayResult", "simulate"]
 
 _ID_BITS = MAX_IDS.bit_length() - 1
 _VERDICT_BITS = 7
@@ -55,7 +53,7 @@ class DayResult:
     @property
     def transaction_id(self) -> NDArray[np.int64]:
         """Ids, ascending in time."""
-        return np.arange(self.day * DAY_IDS, self.day * DAY_IDS + len(self))
+        return np.arange(self.day * IDS_PER_DAY, self.day * IDS_PER_DAY + len(self))
 
     @property
     def is_fraud(self) -> NDArray[np.bool_]:

@@ -1,7 +1,7 @@
 """What is listed is what lies between two keys, however much else there is."""
 
 from fraud import layout
-from fraud.orchestration.manifests import days_between
+from fraud.days import days_between
 
 
 def test_sizes__holds_just_the_keys_from_first_to_last(objects, world) -> None:

@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 import pytest
 
 from fraud.errors import DataError
-from fraud.schema import arrow_schema
+from fraud.schema import IDS_PER_DAY, arrow_schema
 from fraud.simulator.labels import chargebacks, investigate
-from fraud.simulator.simulation import DAY_IDS, simulate
+from fraud.simulator.simulation import simulate
 from fraud.simulator.tables import transactions_table
 from fraud.simulator.worlds import World, load_world
 
@@ -58,7 +58,7 @@ def test_chargebacks__by_date_are_those_of_the_index() -> None:
 @pytest.mark.parametrize("delay", [0, 3])
 def test_chargebacks__follow_the_worlds_delay(delay: int) -> None:
     labels = chargebacks(changed(TINY, delay_days=delay), 20)
-    assert set((labels["transaction_id"].to_numpy() // DAY_IDS).tolist()) == {20 - delay}
+    assert set((labels["transaction_id"].to_numpy() // IDS_PER_DAY).tolist()) == {20 - delay}
 
 
 def test_chargebacks__every_transaction_has_one_first_label_while_the_delay_grows() -> None:

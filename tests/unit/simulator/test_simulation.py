@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from fraud.errors import ConfigurationError
+from fraud.schema import IDS_PER_DAY
 from fraud.simulator import frauds
 from fraud.simulator import simulate as exported
 from fraud.simulator.ordering import quicksort_order, sort_pairs, stable_order
 from fraud.simulator.population import population
-from fraud.simulator.simulation import DAY_IDS, DayResult, simulate
+from fraud.simulator.simulation import DayResult, simulate
 from fraud.simulator.streams import stream
 from fraud.simulator.terminal_grid import Reach, TerminalGrid, draw_within, reaches_any, within
 from fraud.simulator.transactions import genuine_transactions
@@ -65,7 +66,7 @@ def test_day__is_in_time_order_with_ties_by_customer_then_terminal() -> None:
 
 def test_day__has_ids_of_its_index_and_times_within_it() -> None:
     day = simulate(TINY, 90)
-    assert day.transaction_id.tolist() == [90 * DAY_IDS + n for n in range(len(day))]
+    assert day.transaction_id.tolist() == [90 * IDS_PER_DAY + n for n in range(len(day))]
     assert day.seconds.min() > 0
     assert day.seconds.max() < 86400
     assert day.cents.min() >= 0

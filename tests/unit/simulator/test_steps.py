@@ -116,7 +116,7 @@ def test_simulate__refuses_to_mix_two_worlds(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("start", "end", "error", "reason"),
     [
-        (date(2026, 1, 2), date(2026, 1, 1), ConfigurationError, "--end 2026-01-01: before --start 2026-01-02"),
+        (date(2026, 1, 2), date(2026, 1, 1), ConfigurationError, "--end 2026-01-01 is before --start 2026-01-02"),
         (date(2024, 1, 1), date(2026, 1, 1), MissingInputError, "day 2024-01-01: world tiny begins on 2025-10-08"),
     ],
 )
@@ -167,5 +167,5 @@ def test_investigate__refuses_a_day_without_alerts_and_alerts_of_strangers(tmp_p
     alerts(paths, "2026-01-01", [123456])
     with pytest.raises(DataError, match="customer 123456 made no transaction that day"):
         investigate.run(paths, date(2026, 1, 1), date(2026, 1, 1))
-    with pytest.raises(ConfigurationError, match="before --start"):
+    with pytest.raises(ConfigurationError, match="is before --start"):
         investigate.run(paths, date(2026, 1, 2), date(2026, 1, 1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from fraud.containers.paths import JobPaths
 from fraud.containers.rows import parse_rows
 from fraud.containers.summary import write_summary, write_text
+from fraud.days import requested_days
 from fraud.errors import ConfigurationError, DataError, MissingInputError
 from fraud.models import alerts, artefact
 from fraud.parquet import write_parquet
@@ -39,16 +40,12 @@ def run(paths: JobPaths, start: date, end: date, model_version: int, alert_budge
     DataError
         When a day has not exactly one score from 0 to 1 for each transaction.
     """
-    if end < start:
-        raise ConfigurationError(
-            f"--end {end} is before --start {start}; give a range that ends where it starts, or later"
-        )
+    days = requested_days(start, end)
     if alert_budget < 1:
         raise ConfigurationError(f"--alert-budget is {alert_budget}, expected at least 1")
     model = artefact.load(paths.input("model") / "model.tar.gz")
     compromised = _read_compromised(paths.input("compromised"))
-    for offset in range((end - start).days + 1):
-        day = start + timedelta(days=offset)
+    for day in days:
         _collect(
             paths,
             day,

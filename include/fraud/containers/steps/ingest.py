@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
 from fraud.containers.admission import Admission
 from fraud.containers.paths import JobPaths
-from fraud.errors import ConfigurationError
+from fraud.days import requested_days
 from fraud.simulator.worlds import read_world
 
 __all__ = ["run"]
@@ -33,12 +33,8 @@ def run(paths: JobPaths, start: date, end: date) -> None:
         For the first day of which nothing may be loaded.
     """
     world = read_world(paths.input("world") / "world.json")
-    if end < start:
-        raise ConfigurationError(
-            f"--end {end}: before --start {start}; give a range that ends where it starts, or later"
-        )
+    days = requested_days(start, end)
     world.day_index(start)
     admission = Admission(paths, world)
-    for offset in range((end - start).days + 1):
-        day = start + timedelta(days=offset)
+    for day in days:
         admission.admit(paths.input("landing") / f"tx_date={day}", day)

@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 
 from fraud.containers.paths import JobPaths
 from fraud.containers.summary import write_summary
-from fraud.errors import ConfigurationError, MissingInputError
+from fraud.days import requested_days
+from fraud.errors import MissingInputError
 from fraud.parquet import write_parquet
 from fraud.simulator.labels import investigate
 from fraud.simulator.worlds import read_world
@@ -29,12 +30,8 @@ def run(paths: JobPaths, start: date, end: date) -> None:
         When a day's alerts are another world's.
     """
     world = read_world(paths.input("world") / "world.json")
-    if end < start:
-        raise ConfigurationError(
-            f"--end {end}: before --start {start}; give a range that ends where it starts, or later"
-        )
-    for offset in range((end - start).days + 1):
-        day = start + timedelta(days=offset)
+    days = requested_days(start, end)
+    for day in days:
         alerts = paths.input("alerts") / f"alert_date={day}" / "part.parquet"
         if not alerts.is_file():
             raise MissingInputError(f"{alerts}: day {day} has no alerts; score the day first")

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fraud.containers.paths import JobPaths
 from fraud.containers.summary import write_summary, write_text
+from fraud.days import days_between, requested_days
 from fraud.errors import ConfigurationError, MissingInputError
 from fraud.features.catalogue import feature_names
 from fraud.monitoring.measure import POOLED_DAYS, Reference, measure
@@ -57,10 +58,7 @@ def run(paths: JobPaths, start: date, end: date, html: str = "last") -> None:
     ConfigurationError
         When the range ends before it starts, ``html`` is none of the three, or the request is wrong.
     """
-    if end < start:
-        raise ConfigurationError(
-            f"--end {end} is before --start {start}; give a range that ends where it starts, or later"
-        )
+    requested = requested_days(start, end)
     if html not in ("all", "last", "none"):
         raise ConfigurationError(f"--html is {html!r}, expected all, last or none")
     request = _read_request(paths.input("request") / "request.json")
@@ -68,7 +66,7 @@ def run(paths: JobPaths, start: date, end: date, html: str = "last") -> None:
     first = start - timedelta(days=POOLED_DAYS - 1)
     days = {
         day: read_day(paths.input("features"), paths.input("predictions"), day, names)
-        for day in (first + timedelta(days=offset) for offset in range((end - first).days + 1))
+        for day in days_between(first, end)
     }
     labels = Labels(paths.input("labelled"))
     references = _references(paths.input("reference"), request, names)
@@ -77,8 +75,7 @@ def run(paths: JobPaths, start: date, end: date, html: str = "last") -> None:
         for version, reference in references.items()
         if not reference.problem
     }
-    for offset in range((end - start).days + 1):
-        day = start + timedelta(days=offset)
+    for day in requested:
         metrics, current, compared = measure(
             day,
             days,

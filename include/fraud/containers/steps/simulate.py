@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import tempfile
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,7 +17,7 @@ import pyarrow as pa
 from fraud.containers.admission import Admission
 from fraud.containers.paths import JobPaths
 from fraud.containers.summary import write_text
-from fraud.errors import ConfigurationError
+from fraud.days import requested_days
 from fraud.ingest.delivery import write_delivery
 from fraud.parquet import write_parquet
 from fraud.simulator.labels import chargebacks
@@ -43,10 +43,7 @@ def run(paths: JobPaths, start: date, end: date) -> None:
         When the output holds days of another world.
     """
     world = read_world(paths.input("world") / "world.json")
-    if end < start:
-        raise ConfigurationError(
-            f"--end {end}: before --start {start}; give a range that ends where it starts, or later"
-        )
+    days = requested_days(start, end)
     first = world.day_index(start)
     for written in sorted(paths.output("summary").glob("*.json")):
         world.refuse_other(json.loads(written.read_text(encoding="utf-8"))["world"], str(written))
@@ -57,14 +54,13 @@ def run(paths: JobPaths, start: date, end: date) -> None:
             write_parquet(customers_table(every_customer(world)), Path(scratch) / "customers.parquet"),
             write_parquet(terminals_table(every_terminal(world)), Path(scratch) / "terminals.parquet"),
         ]
-        for offset in range((end - start).days + 1):
-            day = start + timedelta(days=offset)
+        for index, day in enumerate(days, start=first):
             folder = Path(scratch) / f"tx_date={day}"
-            result = simulate(world, first + offset)
-            _deliver(folder, day, transactions_table(result), chargebacks(world, first + offset), people)
+            result = simulate(world, index)
+            _deliver(folder, day, transactions_table(result), chargebacks(world, index), people)
             known = paths.output("truth") / "labels" / f"tx_date={day}" / "part.parquet"
             episodes = paths.output("truth") / "episodes" / f"{day}.json"
-            write_text(episodes, json.dumps(episodes_truth(world, first + offset), indent=1, sort_keys=True) + "\n")
+            write_text(episodes, json.dumps(episodes_truth(world, index), indent=1, sort_keys=True) + "\n")
             admission.admit(folder, day, [write_parquet(truth_table(result), known), episodes])
             shutil.rmtree(folder)
 
