@@ -13,6 +13,7 @@ LOCKS := requirements/local-py311.txt requirements/local-py312.txt
 STYLED := include docker dags plugins tests benchmarks docs deploy
 SEED ?= 1
 FAULTS ?= 200
+WORKERS ?= 2
 BENCHMARKS ?= simulator features feature_sets models monitoring dags
 
 AIRFLOW := $(shell sed -n 's/^apache-airflow==//p' requirements.txt)
@@ -65,10 +66,10 @@ doctor: setup ## what is wrong and what to do
 	@$(BIN)/fraud-local doctor
 
 test: setup ## everything but the slow tests, at most ten minutes
-	@$(BIN)/pytest -m "not slow" $(ARGS)
+	@$(BIN)/pytest -m "not slow" -n $(WORKERS) --dist loadgroup $(ARGS)
 
 slow: setup ## the tests that take minutes
-	@$(BIN)/pytest -m slow $(ARGS)
+	@$(BIN)/pytest -m slow -n $(WORKERS) --dist loadgroup $(ARGS)
 
 lint: setup ## style and format
 	@$(BIN)/ruff check $(STYLED) && $(BIN)/ruff format --check $(STYLED)

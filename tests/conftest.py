@@ -17,3 +17,11 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     stack = LocalStack(tmp_path_factory.mktemp("local_aws") / "state", options).start()
     yield stack
     stack.stop()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file, and all those of the demo, in one worker; start with the demo, which takes longest."""
+    for item in items:
+        of_demo = "demo" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("demo" if of_demo else item.nodeid.partition("::")[0]))
+    items.sort(key=lambda item: "demo" not in getattr(item, "fixturenames", ()))
