@@ -66,7 +66,7 @@ class AirflowSite:
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_DEFAULT_REGION": "us-east-1",
             "FRAUD_RETRIES": "0",
-            "FRAUD_POLL_SECONDS": "1",
+            "FRAUD_POLL_SECONDS": "0.25",
         }
 
     def start(self) -> AirflowSite:

@@ -131,7 +131,7 @@ class Settings(_Block):
     )
 
     deferrable: bool = True
-    poll_seconds: int = Field(30, ge=1, le=3600)
+    poll_seconds: float = Field(30, ge=0.1, le=3600)
     max_active_runs: int = Field(4, ge=1, le=32)
     retries: int = Field(2, ge=0, le=10)
     retry_delay_seconds: int = Field(60, ge=0)

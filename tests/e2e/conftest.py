@@ -23,7 +23,7 @@ from local_aws.stack.airflow_api import AirflowApi
 from local_aws.stack.home import Home
 from local_aws.stack.warehouse import Warehouse
 
-DAYS = 3
+DAYS = 2
 # The promises are the same, the numbers a small town's: 800 transactions a day, a quarter of the handbook's frauds.
 SETTINGS = {
     "FRAUD_DRIFT": json.dumps({"min_frauds": 20, "min_current_rows": 500, "min_reference_rows": 1000}),
@@ -100,7 +100,7 @@ class Demo:
         raise TimeoutError(f"{dag_id} {run_id} did not end within {seconds} s")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     home = tmp_path_factory.mktemp("demo")
     ports = {"PORT": str(free_port()), "AWS_PORT": str(free_port())}

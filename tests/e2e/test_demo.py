@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
@@ -179,18 +178,19 @@ def test_trigger_form__refuses_nonsense_with_the_reason(demo, dag_id, conf, reas
     assert demo.airflow.run(dag_id, "nonsense") is None
 
 
-@pytest.mark.parametrize(
-    ("dag_id", "conf", "reason"),
-    [
-        ("fraud_history", {"start": "{last}", "end": "{first}"}, "before it starts"),
-        ("fraud_daily", {"date": "2001-01-01"}, "before world 'tiny' begins"),
-        ("fraud_history", {"start": "{after}", "end": "{after}", "steps": ["features"]}, "is missing"),
-        ("fraud_training", {"as_of": "2001-01-01"}, "fewer than 7 labelled days"),
-        ("fraud_training", {"promote_version": 99}, "there is no model version 99"),
-        ("fraud_history", {"start": "{first}", "end": "{last}", "steps": ["rescore"]}, "needs a model version"),
-    ],
-)
-def test_run__that_cannot_work_fails_in_its_first_task_before_any_job(demo, dag_id, conf, reason) -> None:
+REFUSED = [
+    ("fraud_history", {"start": "{last}", "end": "{first}"}, "before it starts"),
+    ("fraud_daily", {"date": "2001-01-01"}, "before world 'tiny' begins"),
+    ("fraud_history", {"start": "{after}", "end": "{after}", "steps": ["features"]}, "is missing"),
+    ("fraud_training", {"as_of": "2001-01-01"}, "fewer than 7 labelled days"),
+    ("fraud_training", {"promote_version": 99}, "there is no model version 99"),
+    ("fraud_history", {"start": "{first}", "end": "{last}", "steps": ["rescore"]}, "needs a model version"),
+]
+
+
+@pytest.fixture(scope="module")
+def refused(demo) -> dict[str, str]:
+    """Run what cannot work, all at once; return the state that each run ended in."""
     sagemaker = demo.client("sagemaker")
 
     def jobs() -> int:
@@ -198,17 +198,25 @@ def test_run__that_cannot_work_fails_in_its_first_task_before_any_job(demo, dag_
         return sum(len(page["ProcessingJobSummaries"]) for page in pages)
 
     days = {"first": demo.days[0], "last": demo.days[-1], "after": demo.days[-1] + timedelta(days=5)}
-    conf = {key: value.format(**days) if isinstance(value, str) else value for key, value in conf.items()}
     before = jobs()
-    run_id = f"refused-{hashlib.sha256(json.dumps(conf).encode()).hexdigest()[:8]}"
-    demo.airflow.trigger(dag_id, run_id, conf)
-    assert demo.finish(dag_id, run_id) == "failed"
+    for number, (dag_id, conf, _) in enumerate(REFUSED):
+        filled = {key: value.format(**days) if isinstance(value, str) else value for key, value in conf.items()}
+        demo.airflow.trigger(dag_id, f"refused-{number}", filled)
+    ended = {f"refused-{number}": demo.finish(dag_id, f"refused-{number}") for number, (dag_id, *_) in enumerate(REFUSED)}
+    assert jobs() == before
+    return ended
+
+
+@pytest.mark.parametrize("number", range(len(REFUSED)), ids=[reason for *_, reason in REFUSED])
+def test_run__that_cannot_work_fails_in_its_first_task_before_any_job(demo, refused, number) -> None:
+    dag_id, _, reason = REFUSED[number]
+    run_id = f"refused-{number}"
+    assert refused[run_id] == "failed"
     tasks = {task["task_id"]: task for task in demo.airflow.tasks(dag_id, run_id)}
     first = tasks.pop("check_request")
     assert first["state"] == "failed"
     assert {task["state"] for task in tasks.values()} <= {"upstream_failed", "skipped", None}
     assert reason in "\n".join(demo.airflow.log(first))
-    assert jobs() == before
 
 
 def test_note__says_what_a_run_did(demo) -> None:

@@ -50,7 +50,7 @@ def prepare(home: Path, endpoint: str, settings: Mapping[str, str]) -> None:
         "AWS_EC2_METADATA_DISABLED": "true",
         "NO_PROXY": "127.0.0.1,localhost",
         "FRAUD_DEFERRABLE": "false",
-        "FRAUD_POLL_SECONDS": "1",
+        "FRAUD_POLL_SECONDS": "0.25",
         "FRAUD_RETRIES": str(MOST_TRIES - 1),
         "FRAUD_RETRY_DELAY_SECONDS": "0",
         **settings,

@@ -40,7 +40,7 @@ def deployed(session) -> Settings:
         "FRAUD_BUCKET": f"test-fraud-{account}-{REGION}",
         "FRAUD_MODEL_PACKAGE_GROUP": "test-fraud",
         "FRAUD_REDSHIFT_WORKGROUP": "test-fraud",
-        "FRAUD_POLL_SECONDS": "1",
+        "FRAUD_POLL_SECONDS": "0.25",
         "FRAUD_DEFERRABLE": "false",
     }
     made = provision(Settings.from_environment(settings), session.client("s3").meta.endpoint_url)

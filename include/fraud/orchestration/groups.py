@@ -315,7 +315,7 @@ class Groups:
                     },
                     wait_for_completion=waits,
                     deferrable=True,
-                    poke_interval=settings.poll_seconds,
+                    poke_interval=max(settings.poll_seconds, 1),
                     skip_when_already_exists=True,
                     doc_md="Has fraud_training train a challenger and waits for the verdict, so that what "
                     "scores the next day is no race. Where promotions need approval it does not wait.",

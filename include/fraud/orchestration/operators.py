@@ -80,7 +80,7 @@ class Operators:
         self._job = {
             "deferrable": settings.deferrable,
             "check_interval": settings.poll_seconds,
-            "max_attempts": _JOB_HOURS * 3600 // settings.poll_seconds,
+            "max_attempts": int(_JOB_HOURS * 3600 / settings.poll_seconds),
             "doc_md": _JOB_DOC,
         }
 

@@ -106,7 +106,7 @@ def airflow_environment(
             "parsing_processes": 1,
         },
         "scheduler": {
-            "scheduler_idle_sleep_time": 0.5,
+            "scheduler_idle_sleep_time": 0.2,
             # Two busy cores are no sign of a dead scheduler; a task whose process is gone is one after a minute.
             "scheduler_health_check_threshold": 60,
             "task_instance_heartbeat_timeout": 60,
@@ -130,7 +130,7 @@ def airflow_environment(
         for option, value in options.items()
     }
     defaults = {
-        "FRAUD_POLL_SECONDS": "1",
+        "FRAUD_POLL_SECONDS": "0.25",
         # Jobs take seconds here. A task that is back from its deferral before the scheduler has seen it leave is taken
         # for one that died, and is run again (Airflow 3.2.1, LocalExecutor).
         "FRAUD_DEFERRABLE": "false",
