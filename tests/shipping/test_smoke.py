@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import boto3
 import pytest
 from deploy import smoke
@@ -42,6 +40,7 @@ def deployed(session) -> Settings:
         "FRAUD_REDSHIFT_WORKGROUP": "test-fraud",
         "FRAUD_POLL_SECONDS": "0.25",
         "FRAUD_DEFERRABLE": "false",
+        "FRAUD_TRAINING": '{"candidates": ["xgboost_builtin"]}',
     }
     made = provision(Settings.from_environment(settings), session.client("s3").meta.endpoint_url)
     body = startup_script(settings | {"FRAUD_ROLE_ARN": made["FRAUD_ROLE_ARN"]})
@@ -65,13 +64,13 @@ def test_smoke__says_what_it_costs_and_starts_nothing_unasked(session):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
-@pytest.mark.skipif("FRAUD_SMOKE" not in os.environ, reason="up to 20 minutes on two busy cores: set FRAUD_SMOKE=yes")
+@pytest.mark.timeout(900)
 def test_smoke__plays_the_chain_and_leaves_nothing(session):
     settings = deployed(session)
     rows = smoke.play(session, "test", print, answers(True))
     assert rows["transactions"] == rows["predictions"] > 100
-    assert rows["alerts"] == settings.alert_budget
+    # Fewer than the budget: in this town of 400 cards most are known to be compromised, and those are left out.
+    assert 0 < rows["alerts"] <= settings.alert_budget
     assert session.client("s3").list_objects_v2(Bucket=settings.bucket)["KeyCount"] == 1
     groups = session.client("sagemaker").list_model_package_groups()["ModelPackageGroupSummaryList"]
     assert [group["ModelPackageGroupName"] for group in groups] == ["test-fraud"]
