@@ -28,7 +28,10 @@ class Price(NamedTuple):
     source: str
 
 
-PRICES_OF = "on-demand list prices of US East (N. Virginia), noted in November 2026; the pages named are what counts"
+PRICES_OF = (
+    "on-demand list prices of US East (N. Virginia), compared on 25 November 2026 with the pages that docs/cost.md "
+    "names for each; AWS's own are what counts"
+)
 _PAGE = "aws.amazon.com/{}/pricing"
 _AIRFLOW, _REDSHIFT, _S3 = (_PAGE.format(name) for name in ("managed-workflows-for-apache-airflow", "redshift", "s3"))
 PRICES = {

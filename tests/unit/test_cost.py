@@ -53,6 +53,17 @@ def test_estimate__what_makes_no_sense_is_refused(cards, egress, said):
         cost.estimate(cards, egress=egress)
 
 
-def test_prices__each_names_its_page():
-    assert [name for name, price in cost.PRICES.items() if not price.source.startswith("aws.amazon.com/")] == []
-    assert [price.source for price in cost.PRICES.values() if price.source not in PAGE] == []
+def price_rows():
+    """The page's table of prices: the dollars of each row, AWS's page, and what they were compared with."""
+    rows = [
+        line.strip("| ").split(" | ") for line in PAGE.split("## Prices")[1].splitlines() if "aws.amazon.com/" in line
+    ]
+    return [([float(text) for text in re.findall(r"[\d.]+", row[1])], row[2], row[3]) for row in rows]
+
+
+def test_prices__the_page_has_each_with_what_it_was_compared_with():
+    listed = {(source, dollars) for numbers, source, _ in price_rows() for dollars in numbers}
+    used = {(price.source, price.dollars * (1000 if name == "s3_put" else 1)) for name, price in cost.PRICES.items()}
+    used |= {(cost.MACHINES_SOURCE, machine.dollars) for machine in cost.MACHINES}
+    assert listed == used
+    assert all(re.search(r"\w\.\w+/\w|To be checked", compared) for _, _, compared in price_rows())
