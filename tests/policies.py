@@ -10,6 +10,20 @@ from typing import Any
 
 import yaml
 
+from local_aws.calls import Call, read_calls
+
+DEPLOY = Path(__file__).parents[1] / "deploy"
+LOCAL = {
+    "Environment": "local",
+    "BucketName": "fraud-local",
+    "ModelPackageGroup": "fraud",
+    "JobsRole.Arn": "arn:aws:iam::0:role/local-fraud-jobs",
+    "WorkgroupArn": "arn:aws:redshift-serverless:*:*:workgroup/*",
+    "TopicArn": "arn:aws:sns:*:*:local-fraud-notifications",
+    "AWS::Partition": "aws",
+}
+"""What the templates' references are where calls are recorded."""
+
 
 class _Loader(yaml.SafeLoader):
     """CloudFormation's YAML: ``!Sub text`` is the text, ``!Ref X`` and ``!GetAtt X.Y`` are ``${X}`` and ``${X.Y}``."""
@@ -65,3 +79,22 @@ def permitting(allowed: list[dict[str, Any]], action: str, arn: str, values: dic
         and action in statement["Action"]
         and any(fnmatchcase(arn, filled(resource, values)) for resource in statement["Resource"])
     ]
+
+
+def recorded(state_dir: Path, caller: str) -> list[Call]:
+    """Return the kinds of calls that somebody made of a local AWS."""
+    return [call for call in read_calls(state_dir / "calls.jsonl") if call.caller == caller]
+
+
+def arn_of(call: Call) -> str:
+    """Return the resource of a recorded call as a policy names it; ``*`` where AWS has none."""
+    service = call.action.partition(":")[0]
+    service = "redshift-serverless" if service == "redshift-data" else service
+    if service == "s3":
+        return f"arn:aws:s3:::{call.resource}"
+    return f"arn:aws:{service}:{'' if service == 'iam' else 'here'}:0:{call.resource}" if call.resource else "*"
+
+
+def refused(calls: list[Call], allowed: list[dict[str, Any]], **values: str) -> list[Call]:
+    """Return the calls that statements do not allow; ``values`` fill references that differ from :data:`LOCAL`."""
+    return [call for call in calls if not permitting(allowed, call.action, arn_of(call), LOCAL | values)]

@@ -12,7 +12,9 @@ from fraud.orchestration import endings
 from fraud.orchestration.links import Processing
 from local_jobs import ended, unique
 from local_stack import ROLE, wait_until
+from policies import DEPLOY, recorded, refused, roles_of
 
+CALLER = "endings"
 SLEEP = "import time; print('up', flush=True); time.sleep(60)"
 FAIL = """
 import pathlib, sys
@@ -30,14 +32,14 @@ def connected(local_aws, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", "aws://")
     monkeypatch.setenv("AWS_ENDPOINT_URL", local_aws.endpoint)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", CALLER)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     return local_aws
 
 
 def operator(stack, code: str, **options: Any) -> Processing:
-    name = unique("ending")
+    name = unique("local-ending")
     script = stack.state_dir.parent / f"{name}.py"
     script.write_text(code)
     config = {
@@ -103,6 +105,10 @@ def test_task__that_is_killed_stops_its_job(connected) -> None:
     thread.join(30)
     assert ended(connected, "processing", task.config["ProcessingJobName"])["ProcessingJobStatus"] == "Stopped"
     assert isinstance(raised[0], AirflowException)
+    calls = recorded(connected.state_dir, CALLER)
+    assert "sagemaker:StopProcessingJob" in {call.action for call in calls}
+    pipeline = roles_of(DEPLOY / "roles.yaml")["AirflowPipeline"]
+    assert refused(calls, pipeline, **{"JobsRole.Arn": "arn:aws:iam::0:role/fraud-jobs"}) == []
 
 
 def test_task__whose_job_somebody_stopped_fails_and_says_so(connected) -> None:

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from local_aws.calls import read_calls
-from policies import permitting, roles_of
+from policies import DEPLOY, recorded, refused, roles_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
-ROOT = Path(__file__).parents[2]
-PIPELINE = roles_of(ROOT / "deploy" / "roles.yaml")["AirflowPipeline"]
-VALUES = {
-    "Environment": "local",
-    "BucketName": "fraud-local",
-    "ModelPackageGroup": "fraud",
-    "JobsRole.Arn": "arn:aws:iam::0:role/local-fraud-jobs",
-    "WorkgroupArn": "arn:aws:redshift-serverless:*:*:workgroup/*",
-    "TopicArn": "arn:aws:sns:*:*:local-fraud-notifications",
-    "AWS::Partition": "aws",
-}
+PIPELINE = roles_of(DEPLOY / "roles.yaml")["AirflowPipeline"]
 NEVER_SEEN = {
     "logs:DescribeLogStreams": "somebody opens a job's log in the monitor page",
     "logs:GetLogEvents": "the same",
@@ -39,23 +26,14 @@ NEVER_SEEN = {
 """Allowed, though a run in which nothing fails need not do it: when it happens."""
 
 
-def arn(call) -> str:
-    service = call.action.partition(":")[0]
-    service = "redshift-serverless" if service == "redshift-data" else service
-    if service == "s3":
-        return f"arn:aws:s3:::{call.resource}"
-    return f"arn:aws:{service}:{'' if service == 'iam' else 'here'}:0:{call.resource}" if call.resource else "*"
-
-
 @pytest.fixture(scope="module")
 def calls(demo):
-    return [call for call in read_calls(demo.home / "aws" / "calls.jsonl") if call.caller == "airflow"]
+    return recorded(demo.home / "aws", "airflow")
 
 
 def test_calls__the_airflow_role_allows_every_one(calls):
     assert len(calls) > 20
-    refused = [call for call in calls if not permitting(PIPELINE, call.action, arn(call), VALUES)]
-    assert refused == []
+    assert refused(calls, PIPELINE) == []
 
 
 def test_calls__the_airflow_role_allows_nothing_else(calls):

@@ -202,7 +202,9 @@ def refused(demo) -> dict[str, str]:
     for number, (dag_id, conf, _) in enumerate(REFUSED):
         filled = {key: value.format(**days) if isinstance(value, str) else value for key, value in conf.items()}
         demo.airflow.trigger(dag_id, f"refused-{number}", filled)
-    ended = {f"refused-{number}": demo.finish(dag_id, f"refused-{number}") for number, (dag_id, *_) in enumerate(REFUSED)}
+    ended = {
+        f"refused-{number}": demo.finish(dag_id, f"refused-{number}") for number, (dag_id, *_) in enumerate(REFUSED)
+    }
     assert jobs() == before
     return ended
 

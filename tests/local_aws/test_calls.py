@@ -2,7 +2,7 @@
 
 import pytest
 
-from local_aws.calls import Call, CallLog, read_calls, s3_calls, service_calls
+from local_aws.calls import Call, CallLog, emr_calls, read_calls, s3_calls, service_calls
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,30 @@ def test_calls__a_job_also_passes_a_role_and_is_tagged():
         Call("airflow", "sagemaker:AddTags", "processing-job/local-features"),
         Call("airflow", "iam:PassRole", "role/jobs"),
     ]
+
+
+def test_calls__a_tuning_job_passes_the_role_of_its_trainings():
+    fields = {
+        "HyperParameterTuningJobName": "local-t",
+        "TrainingJobDefinition": {"RoleArn": "arn:aws:iam::0:role/jobs"},
+    }
+    assert service_calls("airflow", "sagemaker", "CreateHyperParameterTuningJob", fields) == [
+        Call("airflow", "sagemaker:CreateHyperParameterTuningJob", "hyper-parameter-tuning-job/local-t"),
+        Call("airflow", "iam:PassRole", "role/jobs"),
+    ]
+
+
+def test_calls__a_spark_job_is_known_by_its_path():
+    body = b'{"executionRoleArn": "arn:aws:iam::0:role/spark", "tags": {"k": "v"}}'
+    assert emr_calls("airflow", "POST /applications/a1/jobruns?", body) == [
+        Call("airflow", "emr-serverless:StartJobRun", "/applications/a1"),
+        Call("airflow", "emr-serverless:TagResource", "/applications/a1"),
+        Call("airflow", "iam:PassRole", "role/spark"),
+    ]
+    assert emr_calls("airflow", "GET /applications/a1/jobruns/r1?", b"") == [
+        Call("airflow", "emr-serverless:GetJobRun", "/applications/a1/jobruns/r1")
+    ]
+    assert emr_calls("airflow", "GET /tags/a1?", b"") == emr_calls("airflow", "POST /applications?", b"[]") == []
 
 
 def test_calls__a_statement_without_a_secret_needs_credentials_of_the_workgroup():

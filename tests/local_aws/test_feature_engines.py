@@ -33,8 +33,10 @@ from fraud.simulator.tables import transactions_table
 from fraud.simulator.worlds import anchor, load_world
 from local_stack import REGION, ROLE, LocalStack
 from needs_spark import needs_spark
+from policies import DEPLOY, recorded, refused, roles_of
 from redshift_client import Warehouse
 
+CALLER = "engines"
 FIRST_DAY = date(2026, 3, 1)
 WORLD = anchor(load_world("tiny"), FIRST_DAY)
 DAYS = [WORLD.date_of(index) for index in range(48)]
@@ -58,7 +60,7 @@ def deploy(local_aws: LocalStack) -> Iterator[Callable[..., Deployment]]:
         for name, value in {
             "AWS_ENDPOINT_URL": local_aws.endpoint,
             "AWS_DEFAULT_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_ACCESS_KEY_ID": CALLER,
             "AWS_SECRET_ACCESS_KEY": "local",
             "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
         }.items():
@@ -130,10 +132,13 @@ def scoring_input(objects: Objects) -> dict[int, list[float]]:
 @needs_spark
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_engines__give_the_same_days_through_their_operators(deploy: Callable[..., Deployment]) -> None:
+def test_engines__give_the_same_days_through_their_operators(
+    deploy: Callable[..., Deployment], local_aws: LocalStack
+) -> None:
     settings, objects = deploy("engine-sagemaker")
     compute(settings, objects)
-    application = objects_client_of_emr().create_application(releaseLabel="emr-7.9.0", type="SPARK")["applicationId"]
+    emr = local_aws.client("emr-serverless")
+    application = emr.create_application(releaseLabel="emr-7.9.0", type="SPARK")["applicationId"]
     on_spark, spark_objects = deploy("engine-emr", feature_engine="emr", emr_application_id=application)
     compute(on_spark, spark_objects)
     ours, theirs = stored_features(settings, objects), stored_features(on_spark, spark_objects)
@@ -148,6 +153,10 @@ def test_engines__give_the_same_days_through_their_operators(deploy: Callable[..
         ] * 2
         assert len(manifests[0]["inputs"]) == LOOK_BACK_DAYS + 1
         assert manifests[0] == manifests[1]
+    spark_calls = [call for call in recorded(local_aws.state_dir, CALLER) if call.action.startswith("emr-serverless:")]
+    assert {"emr-serverless:StartJobRun", "emr-serverless:GetJobRun"} <= {call.action for call in spark_calls}
+    arns = {"Application.Arn": "arn:aws:emr-serverless:here:0:/applications/*"}
+    assert refused(spark_calls, roles_of(DEPLOY / "spark.yaml")["AirflowSpark"], **arns) == []
 
 
 def objects_client_of_emr() -> Any:

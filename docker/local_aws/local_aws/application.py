@@ -19,7 +19,7 @@ from xml.sax.saxutils import escape
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from local_aws.calls import Call, CallLog, s3_calls, service_calls
+from local_aws.calls import Call, CallLog, emr_calls, s3_calls, service_calls
 from local_aws.s3 import Store
 from local_aws.services import KEPT, Keeper
 
@@ -133,6 +133,8 @@ def _calls(service: str, environ: WSGIEnvironment) -> list[Call]:
     if service == "s3":
         return s3_calls(caller[1], environ["REQUEST_METHOD"], *_address(environ), environ.get("QUERY_STRING", ""))
     body = _body(environ)
+    if service == "emr-serverless":
+        return emr_calls(caller[1], _rest_operation(environ), body)
     if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
         fields: dict[str, Any] = {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
     else:

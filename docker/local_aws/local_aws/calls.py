@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
-__all__ = ["Call", "CallLog", "read_calls"]
+from local_aws.rest import parse
+
+__all__ = ["Call", "CallLog", "emr_calls", "read_calls", "s3_calls", "service_calls"]
 
 _NAMED = {
     "ProcessingJobName": "processing-job",
     "TrainingJobName": "training-job",
     "TransformJobName": "transform-job",
+    "HyperParameterTuningJobName": "hyper-parameter-tuning-job",
     "ModelName": "model",
     "ModelPackageGroupName": "model-package-group",
     "WorkgroupName": "workgroup",
@@ -96,8 +99,33 @@ def service_calls(caller: str, service: str, operation: str, fields: Mapping[str
     if service == "sagemaker" and operation.startswith("Create") and fields.get("Tags"):
         calls.append(Call(caller, "sagemaker:AddTags", resource))
     role = fields.get("RoleArn") or fields.get("ExecutionRoleArn")
+    if role is None and isinstance(fields.get("TrainingJobDefinition"), dict):
+        role = fields["TrainingJobDefinition"].get("RoleArn")
     if isinstance(role, str):
         calls.append(Call(caller, "iam:PassRole", role.split(":", 5)[-1]))
     if service == "redshift-data" and operation.endswith("ExecuteStatement") and not fields.get("SecretArn"):
         calls.append(Call(caller, "redshift-serverless:GetCredentials", resource))
+    return calls
+
+
+def emr_calls(caller: str, operation: str, body: bytes) -> list[Call]:
+    """Return the permissions that a request of EMR Serverless needs: method, path and query say which it is."""
+    try:
+        parsed = parse(operation, body)
+    except (TypeError, ValueError):  # no JSON object: the service says so
+        parsed = None
+    if parsed is None:
+        return []
+    name, fields = parsed
+    resource = "".join(
+        f"/{kind}/{fields[field]}"
+        for kind, field in (("applications", "applicationId"), ("jobruns", "jobRunId"))
+        if field in fields
+    )
+    calls = [Call(caller, f"emr-serverless:{name}", resource)]
+    if fields.get("tags"):
+        calls.append(Call(caller, "emr-serverless:TagResource", resource))
+    role = fields.get("executionRoleArn")
+    if isinstance(role, str):
+        calls.append(Call(caller, "iam:PassRole", role.split(":", 5)[-1]))
     return calls

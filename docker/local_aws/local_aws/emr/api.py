@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import time
 import uuid
 from collections.abc import Callable
-from typing import Any
-from urllib.parse import parse_qs
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from local_aws.application import Answer
 from local_aws.emr.jobs import APPLICATION, ENDED, RUN, JobRuns
+from local_aws.rest import parse
 from local_aws.sagemaker.errors import RequestRefused
 from local_aws.sagemaker.records import Document, Records
 from local_aws.sagemaker.shapes import check_request, project_answer
@@ -24,21 +22,6 @@ __all__ = ["EmrServerless"]
 SERVICE = "emr-serverless"
 DEFAULT_MINUTES = 720
 PAGE = 50
-RUNS = "/applications/(?P<applicationId>[^/]+)/jobruns"
-ROUTES = {
-    "CreateApplication": ("POST", "/applications"),
-    "ListApplications": ("GET", "/applications"),
-    "GetApplication": ("GET", "/applications/(?P<applicationId>[^/]+)"),
-    "DeleteApplication": ("DELETE", "/applications/(?P<applicationId>[^/]+)"),
-    "StartApplication": ("POST", "/applications/(?P<applicationId>[^/]+)/start"),
-    "StopApplication": ("POST", "/applications/(?P<applicationId>[^/]+)/stop"),
-    "StartJobRun": ("POST", RUNS),
-    "ListJobRuns": ("GET", RUNS),
-    "GetJobRun": ("GET", f"{RUNS}/(?P<jobRunId>[^/]+)"),
-    "CancelJobRun": ("DELETE", f"{RUNS}/(?P<jobRunId>[^/]+)"),
-}
-NUMBERS = ("maxResults", "attempt")
-LISTS = ("states",)
 
 
 class EmrServerless:
@@ -63,7 +46,13 @@ class EmrServerless:
         """Answer one request; for a REST service ``operation`` is method, path and query."""
         headers = {"Content-Type": "application/json"}
         try:
-            name, request = _parse(operation, body)
+            parsed = parse(operation, body)
+            if parsed is None:
+                raise RequestRefused(
+                    "UnknownOperationException",
+                    f"the local AWS has no EMR Serverless operation {operation.rstrip('?')}",
+                )
+            name, request = parsed
             check_request(name, request, SERVICE)
             answer = project_answer(name, self._operations[name](region, request), SERVICE)
             return 200, headers, json.dumps(answer).encode()
@@ -195,20 +184,6 @@ class EmrServerless:
 
     def _all(self, kind: str, region: str) -> list[Document]:
         return [document for *_, document in self._records.list([kind], region)]
-
-
-def _parse(operation: str, body: bytes) -> tuple[str, Document]:
-    """Return the operation's name and its request: path and query parameters beside the body."""
-    method, _, target = operation.partition(" ")
-    path, _, query = target.partition("?")
-    for name, (verb, pattern) in ROUTES.items():
-        found = re.fullmatch(pattern, path)
-        if verb == method and found:
-            request: dict[str, Any] = {**json.loads(body or b"{}"), **found.groupdict()}
-            for key, values in parse_qs(query).items():
-                request[key] = values if key in LISTS else int(values[0]) if key in NUMBERS else values[0]
-            return name, request
-    raise RequestRefused("UnknownOperationException", f"the local AWS has no EMR Serverless operation {method} {path}")
 
 
 def _page(request: Document, documents: list[Document]) -> tuple[list[Document], str | None]:
