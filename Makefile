@@ -19,6 +19,7 @@ BENCHMARKS ?= simulator features feature_sets models monitoring dags
 AIRFLOW := $(shell sed -n 's/^apache-airflow==//p' requirements.txt)
 NEXT_AIRFLOW ?= 3.3.1
 DOCKER ?= docker
+ENGINE ?= $(DOCKER)
 DEPLOY := .venv-deploy/.installed
 TAG ?= $(shell git rev-parse --short HEAD 2>/dev/null)
 
@@ -96,6 +97,9 @@ image: ## build the jobs' image; PUSH=yes ENV=test TAG=v1 also pushes it to that
 dev: ## the whole system in containers, as `make up` shows it
 	@$(DOCKER) compose --file docker/compose.yaml up --build
 
+containers: setup ## build both images, run them and the compose stack, as tests; ENGINE=docker or what takes its commands
+	@FRAUD_CONTAINERS="$(ENGINE)" $(BIN)/pytest -m slow tests/shipping/test_containers.py $(ARGS)
+
 package: setup ## write dist/mwaa: what Amazon MWAA takes
 	@$(BIN)/python -m deploy package
 
@@ -136,5 +140,5 @@ lock: setup ## make the lock files anew from requirements/*.in
 	@grep -o '^uv==[^ ]*' requirements/local-py312.txt | $(BIN)/uv pip compile --quiet --universal --generate-hashes \
 	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" --output-file requirements/uv.txt -
 
-.PHONY: audit faults image dev package deploy destroy aws-smoke check-deploy next-airflow
+.PHONY: audit faults image dev containers package deploy destroy aws-smoke check-deploy next-airflow
 .PHONY: help setup spark demo up down clean status logs doctor test slow lint types bench screenshots lock
