@@ -24,15 +24,16 @@ def aws(monkeypatch):
         yield made
 
 
-def deployed(aws, said=None):
+def deployed(aws, said=None, deployment=TEST):
     """Deploy up to the registry, push an image, deploy the rest: the order of docs/deploy.md."""
     said = [] if said is None else said
-    bucket = deliver(aws, TEST, "v1", said.append, answers(True), until="storage")["BucketName"]
+    bucket = deliver(aws, deployment, "v1", said.append, answers(True), until="storage")["BucketName"]
     # What moto's CloudFormation leaves out of the template.
     aws.client("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    aws.client("ecr").put_image(repositoryName="test-fraud", imageManifest=MANIFEST, imageTag="v1")
-    aws.client("sagemaker").create_model_package_group(ModelPackageGroupName="test-fraud")
-    return deliver(aws, TEST, "v1", said.append, answers(True))
+    name = f"{deployment.name}-fraud"
+    aws.client("ecr").put_image(repositoryName=name, imageManifest=MANIFEST, imageTag="v1")
+    aws.client("sagemaker").create_model_package_group(ModelPackageGroupName=name)
+    return deliver(aws, deployment, "v1", said.append, answers(True))
 
 
 def test_deploy__an_empty_account_becomes_an_environment(aws):
@@ -82,6 +83,18 @@ def test_deploy__settings_are_what_the_stacks_made(aws):
     assert settings.role_arn.endswith(f"role/test-fraud-jobs-{aws.session.region_name}")
     assert settings.training.candidates == ("xgboost", "logistic_regression")
     assert f"export FRAUD_BUCKET={known['BucketName']}" in startup
+
+
+@pytest.mark.slow
+def test_deploy__spark_on_request_is_reached_without_the_internet(aws):
+    prod = read_environment("prod")
+    asked = Deployment(prod.name, prod.values | {"Spark": "yes"})
+    known = deployed(aws, deployment=asked)
+    settings = Settings.from_environment(settings_of(asked, known, "v1"))
+    assert (settings.feature_engine, settings.emr_application_id) == ("emr", "spark-1")
+    endpoints = aws.client("ec2").describe_vpc_endpoints()["VpcEndpoints"]
+    services = {endpoint["ServiceName"].split(".", 3)[-1] for endpoint in endpoints}
+    assert {"emr-serverless", "sagemaker.api", "redshift-data", "s3"} <= services
 
 
 def test_upload__what_did_not_change_keeps_its_version(aws, tmp_path):
