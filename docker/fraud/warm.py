@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from plotly.offline import get_plotlyjs
 
 from fraud.containers import process, serve, train
 from fraud.features.catalogue import LOOK_BACK_DAYS, feature_names
@@ -50,6 +51,7 @@ def main() -> None:
     report(given, made, model, last)
     if not (made / "reports" / f"date={last}" / "report.html").stat().st_size > 1e6:
         raise SystemExit("warm: the drift report's page is not complete")
+    get_plotlyjs()  # of the handbook's report, which takes too long to be made here
     print(f"warm: trained on {model.description['rows']} rows")  # noqa: T201
 
 

@@ -2,12 +2,18 @@
 
 import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from deploy.package import run_tool
 
 ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / "docker" / "fraud"
+MEGABYTES = 700
+"""Of the image's own; its base has 300 at most, and both together must stay below 1,000."""
 
 
 def pins(path):
@@ -39,3 +45,24 @@ def test_image__commands_can_be_run(name):
     script = RECIPE / "bin" / name
     assert os.access(script, os.X_OK)
     assert script.read_text().startswith("#!/bin/sh\nexec python ")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("strip") is None, reason="needs strip (Debian: binutils), as the image's build does")
+def test_image__what_is_left_of_its_packages_runs_every_job(tmp_path):
+    environment, python = tmp_path / "fraud", tmp_path / "fraud" / "bin" / "python"
+    lock = RECIPE / f"requirements-py3{sys.version_info.minor}.txt"
+    run_tool("uv", "venv", "--quiet", "--python", sys.executable, str(environment))
+    # Copies, since what is stripped must not be the package cache's own file.
+    options = ("--quiet", "--link-mode", "copy", "--no-deps", "--require-hashes", "--python", str(python))
+    run_tool("uv", "pip", "install", *options, "-r", str(lock))
+    subprocess.run([RECIPE / "slim", environment], check=True)
+    shutil.copytree(ROOT / "include" / "fraud", environment / "include" / "fraud")
+    variables = {"PATH": f"{python.parent}:/usr/bin:/bin", "PYTHONPATH": str(environment / "include")}
+    variables |= {"HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [python, RECIPE / "warm.py"], env=variables, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    size = sum(path.stat().st_size for path in environment.rglob("*") if path.is_file() and not path.is_symlink())
+    assert size / 1e6 < MEGABYTES
