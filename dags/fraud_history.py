@@ -38,8 +38,9 @@ from fraud.orchestration.objects import Objects
 from fraud.orchestration.operators import Operators, default_args, fail_fast, owner_links
 from fraud.orchestration.plans import store_world
 from fraud.orchestration.registry import packages_of
-from fraud.orchestration.requests import BOOTSTRAP_STEPS, HISTORY_STEPS, history_request
+from fraud.orchestration.requests import HISTORY_STEPS, history_request
 from fraud.settings import Settings
+from fraud.simulator.worlds import named_worlds
 
 settings = Settings.from_environment()
 
@@ -57,31 +58,45 @@ settings = Settings.from_environment()
     doc_md=__doc__,
     params={
         "start": Param(
-            None, type=["null", "string"], format="date", title="First day", description="Empty: the whole past."
+            None,
+            type=["null", "string"],
+            format="date",
+            title="First day",
+            description="First day of the range. Empty, with the last day: everything before the daily schedule.",
         ),
-        "end": Param(None, type=["null", "string"], format="date", title="Last day", description="Included."),
+        "end": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="Last day",
+            description="Last day of the range, included.",
+        ),
         "steps": Param(
-            list(BOOTSTRAP_STEPS),
-            type="array",
+            None,
+            type=["null", "array"],
             items={"type": "string", "enum": list(HISTORY_STEPS)},
             minItems=1,
             uniqueItems=True,
             examples=list(HISTORY_STEPS),
             title="Steps",
-            description="What to do, in this order. Without dates: the bootstrap.",
-        ),
-        "world": Param(
-            None,
-            type=["null", "string"],
-            title="World",
-            description="Named world to anchor at the first bootstrap; the setting's otherwise.",
+            description="What to do with these days, chosen from the list and done in its order. To compute features "
+            "again: features. To ask what another version says: rescore. Empty, without dates: the bootstrap.",
         ),
         "model_version": Param(
             None,
             type=["null", "integer"],
             minimum=1,
             title="Model version",
-            description="For step rescore: the version that scores the days again, into the table rescores.",
+            description="For step rescore only: the version that scores the days again. Its scores go into the table "
+            "rescores; what was delivered stays.",
+        ),
+        "world": Param(
+            None,
+            type=["null", "string"],
+            examples=sorted(named_worlds()),
+            title="World",
+            description="What to simulate, chosen once, at the first bootstrap. Empty: the deployment's setting.",
+            section="First bootstrap only",
         ),
     },
 )
@@ -107,6 +122,7 @@ def fraud_history() -> None:
 
     @task_group
     def prepare(request: dict) -> None:
+        """Keep the anchored world and create the warehouse's tables; what is there already stays."""
         store_the_world(request) >> Operators(settings).sql("create_schema", warehouse.create_schema())
 
     request = check_request()

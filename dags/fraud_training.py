@@ -63,18 +63,24 @@ settings = Settings.from_environment()
     doc_md=__doc__,
     params={
         "kind": Param(
-            "scheduled",
-            type="string",
-            enum=["scheduled", "alarm", "manual"],
+            None,
+            type=["null", "string"],
+            enum=[None, "scheduled", "alarm", "manual"],
+            values_display={
+                "None": "as the run was started",
+                "scheduled": "scheduled",
+                "alarm": "alarm: fewer days, more is asked",
+                "manual": "manual",
+            },
             title="Kind",
-            description="Which promotion rule applies: after an alarm fewer days are compared, and more is asked.",
+            description="Why a challenger is trained, and by which promotion rule it is judged.",
         ),
         "as_of": Param(
             None,
             type=["null", "string"],
             format="date",
             title="As of",
-            description="Labels known before this day are used; the model may score from it on. Empty: today.",
+            description="Only labels known before this day are used, and the model may score from it on. Empty: today.",
         ),
         "candidates": Param(
             list(settings.training.candidates),
@@ -84,7 +90,7 @@ settings = Settings.from_environment()
             uniqueItems=True,
             examples=sorted(CANDIDATES),
             title="Candidates",
-            description="What to train.",
+            description="What to train and compare, chosen from the list.",
         ),
         "window_days": Param(
             settings.training.window_days,
@@ -92,13 +98,13 @@ settings = Settings.from_environment()
             minimum=7,
             maximum=180,
             title="Window",
-            description="Labelled days to train on.",
+            description="Labelled days to train on, 7 to 180.",
         ),
         "hyperparameters": Param(
-            {},
+            None,
             **overrides_schema(),
             title="Hyperparameters",
-            description='Overrides by candidate, for example {"xgboost": {"max_depth": 5}}.',
+            description='Overrides by candidate as JSON, for example {"xgboost": {"max_depth": 5}}. Empty: as shipped.',
         ),
         "tune": Param(
             [],

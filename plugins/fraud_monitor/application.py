@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
-import mimetypes
 from collections.abc import Mapping
 from datetime import date
-from functools import cache
-from pathlib import Path
+from functools import lru_cache
 from typing import Annotated, Any
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
-from fastapi import Depends, FastAPI, Header, HTTPException, Request
+from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi import Path as PathParameter
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 
+from fraud_monitor.bundle import SCRIPT, STATIC, STYLE, File, digest, files
 from fraud_monitor.episodes import episodes_of
 from fraud_monitor.jobs import Jobs
 from fraud_monitor.storage import Storage, StorageError
-
-STATIC = Path(__file__).parent / "static"
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -47,7 +43,6 @@ def _day(day: Annotated[str, PathParameter(pattern=r"^\d{4}-\d{2}-\d{2}$")]) -> 
 
 Day = Annotated[date, Depends(_day)]
 JobName = Annotated[str, PathParameter(pattern=r"^[A-Za-z0-9](-*[A-Za-z0-9]){0,62}$")]
-IfNoneMatch = Annotated[str | None, Header()]
 
 _READS_DAILY = [Depends(requires_access_dag("GET", DagAccessEntity.RUN, "fraud_daily"))]
 _READS_TRAINING = [Depends(requires_access_dag("GET", DagAccessEntity.RUN, "fraud_training"))]
@@ -83,43 +78,40 @@ def build(storage: Storage | None = None, jobs: Jobs | None = None) -> FastAPI:
     @app.get("/")
     def page() -> HTMLResponse:
         text = (STATIC / "index.html").read_text("utf-8")
-        # What every view needs, at once: modules found one by one would cost a round trip a level.
-        modules = (name for name in _files() if name.endswith(".js") and "/" not in name)
-        preloads = "\n".join(f'<link rel="modulepreload" href="{{static}}/{name}">' for name in modules)
-        return HTMLResponse(text.replace("{modules}", preloads).replace("{static}", f"static/{_digest()}"))
+        return HTMLResponse(text.replace("{style}", _address(STYLE)).replace("{script}", _address(SCRIPT)))
 
-    @app.get("/static/{digest}/{name:path}")
-    def static(digest: str, name: str) -> Response:
-        content = _files().get(name)
-        if content is None or digest != _digest():
+    @app.get("/static/{version}/{name}")
+    def static(version: str, name: str, request: Request) -> Response:
+        file = files().get(name)
+        if file is None or version != digest():
             raise HTTPException(404, "there is no such file")
         headers = {"Cache-Control": "private, max-age=31536000, immutable"}
-        return Response(content, media_type=mimetypes.guess_type(name)[0], headers=headers)
+        return _send(request, file, headers)
 
-    def stored(key: str, known: str | None) -> Response:
+    def stored(key: str, request: Request) -> Response:
         found = store.read(key)
         if found is None:
             raise HTTPException(404, "not written yet")
         etag, content = found
-        if known == etag:
+        if request.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers={"ETag": etag})
-        return Response(content, media_type="application/json", headers={"ETag": etag})
+        return _send(request, _json(content), {"ETag": etag})
 
     @app.get("/data/summary", dependencies=_READS_DAILY)
-    def summary(if_none_match: IfNoneMatch = None) -> Response:
-        return stored("monitoring/summary.json", if_none_match)
+    def summary(request: Request) -> Response:
+        return stored("monitoring/summary.json", request)
 
     @app.get("/data/models", dependencies=_READS_TRAINING)
-    def models(if_none_match: IfNoneMatch = None) -> Response:
-        return stored("monitoring/models.json", if_none_match)
+    def models(request: Request) -> Response:
+        return stored("monitoring/models.json", request)
 
     @app.get("/data/days/{day}", dependencies=_READS_DAILY)
-    def one_day(day: Day, if_none_match: IfNoneMatch = None) -> Response:
-        return stored(f"monitoring/days/{day}.json", if_none_match)
+    def one_day(day: Day, request: Request) -> Response:
+        return stored(f"monitoring/days/{day}.json", request)
 
     @app.get("/data/cards/{day}", dependencies=_READS_DAILY)
-    def cards(day: Day, if_none_match: IfNoneMatch = None) -> Response:
-        return stored(f"monitoring/cards/{day}.json", if_none_match)
+    def cards(day: Day, request: Request) -> Response:
+        return stored(f"monitoring/cards/{day}.json", request)
 
     @app.get("/data/episodes", dependencies=_READS_DAILY)
     def episodes() -> list[dict[str, Any]]:
@@ -199,20 +191,18 @@ def alerts_table(day: Mapping[str, Any], cards: Mapping[str, Any] | None) -> str
     return text.getvalue()
 
 
-@cache
-def _files() -> dict[str, bytes]:
-    """Return what the page consists of, by path; nothing outside this can be asked for."""
-    return {
-        str(path.relative_to(STATIC)): path.read_bytes()
-        for path in sorted(STATIC.rglob("*"))
-        if path.suffix in (".js", ".css")
-    }
+@lru_cache(maxsize=32)
+def _json(content: bytes) -> File:
+    """Return an object with its compressed form: three years of history are compressed once, not for every visit."""
+    return File.of("application/json", content)
 
 
-@cache
-def _digest() -> str:
-    """Return a name for this version of the files, so that browsers keep them until they change."""
-    found = hashlib.sha256()
-    for name, content in _files().items():
-        found.update(name.encode() + content)
-    return found.hexdigest()[:16]
+def _send(request: Request, file: File, headers: dict[str, str]) -> Response:
+    headers |= {"Vary": "Accept-Encoding"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(file.compressed, media_type=file.media_type, headers={**headers, "Content-Encoding": "gzip"})
+    return Response(file.plain, media_type=file.media_type, headers=headers)
+
+
+def _address(name: str) -> str:
+    return f"static/{digest()}/{name}"

@@ -11,6 +11,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 CHUNK_BYTES = 256 * 1024
+KEPT_OBJECTS = 32
 
 
 class StorageError(Exception):
@@ -31,6 +32,7 @@ class Storage:
     def __init__(self, bucket: str, prefix: str) -> None:
         self.bucket = bucket
         self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self._kept: dict[str, tuple[str, bytes]] = {}
         self._client: Any = None
         self._lock = threading.Lock()
 
@@ -47,20 +49,26 @@ class Storage:
         StorageError
             When the bucket cannot be read.
         """
-        try:
-            answer = self._s3().get_object(Bucket=self.bucket, Key=f"{self.prefix}{key}")
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-                return None
-            raise StorageError(self._why(error)) from None
-        except BotoCoreError as error:
-            raise StorageError(self._why(error)) from None
-        return StoredObject(answer["ETag"], answer["ContentLength"], answer["Body"].iter_chunks(CHUNK_BYTES))
+        return self._open(key)
 
     def read(self, key: str) -> tuple[str, bytes] | None:
-        """Return an object's entity tag and content, or None when there is none."""
-        found = self.open(key)
-        return None if found is None else (found.etag, b"".join(found.chunks))
+        """Return an object's entity tag and content, or None when there is none.
+
+        What was read lately is kept, and taken from there as long as the bucket says that it is still the same.
+        """
+        kept = self._kept.get(key)
+        found = self._open(key, IfNoneMatch=kept[0]) if kept else self._open(key)
+        if found is None:
+            self._kept.pop(key, None)
+            return None
+        if kept and found.etag == kept[0]:
+            return kept
+        content = (found.etag, b"".join(found.chunks))
+        with self._lock:
+            self._kept[key] = content
+            while len(self._kept) > KEPT_OBJECTS:
+                del self._kept[next(iter(self._kept))]
+        return content
 
     def list(self, prefix: str) -> list[str]:
         """Return the keys below a prefix, relative to the deployment's, sorted."""
@@ -73,6 +81,20 @@ class Storage:
             return sorted(entry["Key"][len(self.prefix) :] for page in pages for entry in page.get("Contents", []))
         except (ClientError, BotoCoreError) as error:
             raise StorageError(self._why(error)) from None
+
+    def _open(self, key: str, **unless: str) -> StoredObject | None:
+        try:
+            answer = self._s3().get_object(Bucket=self.bucket, Key=f"{self.prefix}{key}", **unless)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in ("NoSuchKey", "404"):
+                return None
+            if code == "304":
+                return StoredObject(unless["IfNoneMatch"], 0, iter(()))
+            raise StorageError(self._why(error)) from None
+        except BotoCoreError as error:
+            raise StorageError(self._why(error)) from None
+        return StoredObject(answer["ETag"], answer["ContentLength"], answer["Body"].iter_chunks(CHUNK_BYTES))
 
     def _s3(self) -> Any:
         with self._lock:

@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+import boto3
 import pytest
 
+import chromium as system
 from airflow_site import PASSWORDS, AirflowSite
 from local_stack import LocalStack
 from monitor_objects import FIRST, page_objects, run_of
 
 DAYS = 100
 LAST = FIRST + timedelta(days=DAYS - 1)
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-# No sandbox, because containers run as root; the rest keeps Chromium from calling home.
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 
-collect_ignore = []
-if CHROMIUM is None and not os.environ.get("CI"):
-    collect_ignore.append("test_monitor.py")
+collect_ignore = ["test_forms.py", "test_monitor.py"] if system.left_out() else []
 
 
 def pytest_report_header() -> str | None:
-    return None if CHROMIUM else "browser tests: left out, there is no Chromium on PATH (set CHROMIUM to its path)"
+    return f"browser tests: left out, {system.MISSING}" if collect_ignore else None
 
 
 @dataclass
@@ -118,33 +110,61 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowSite]:
         aws.stop()
 
 
+@pytest.fixture
+def three_years(site: AirflowSite) -> Iterator[None]:
+    """Have the page show three years of history."""
+    session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name="us-east-1")
+    client = session.client("s3", endpoint_url=site.endpoint)
+    key = "monitoring/summary.json"
+    before = client.get_object(Bucket="fraud-local", Key=key)["Body"].read()
+    client.put_object(Bucket="fraud-local", Key=key, Body=page_objects(1095, detailed=1, cards=1)[key].encode())
+    yield
+    client.put_object(Bucket="fraud-local", Key=key, Body=before)
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[object]:
-    from playwright.sync_api import sync_playwright
+    with system.browser() as found:
+        yield found
 
-    if CHROMIUM is None:
-        pytest.fail("there is no Chromium on PATH; install it or set CHROMIUM to its path")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
+
+@pytest.fixture(scope="session")
+def windows(site: AirflowSite, chromium) -> Iterator[Callable[..., object]]:
+    """Return a function that opens a context; those of a user share login and cache unless a fresh one is asked for."""
+    kept: dict[tuple, object] = {}
+
+    def of(user: str | None, size: tuple[int, int], scheme: str, *, fresh: bool):
+        key = (user, size, scheme)
+        if fresh or user is None or key not in kept:
+            context = chromium.new_context(
+                viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, locale="en-GB"
+            )
+            context.set_default_timeout(60000)
+            if user is not None:
+                system.log_in(context, site.url, user, PASSWORDS[user])
+            if fresh or user is None:
+                return context
+            kept[key] = context
+        return kept[key]
+
+    yield of
+    for context in kept.values():
+        context.close()
 
 
 @pytest.fixture
-def visit(site: AirflowSite, chromium) -> Iterator[Callable[..., Visit]]:
+def visit(site: AirflowSite, windows) -> Iterator[Callable[..., Visit]]:
     """Return a function that opens a window for a user (None: nobody); at the end nothing may have gone wrong."""
     visits: list[Visit] = []
 
-    def of(user: str | None = "admin", *, size: tuple[int, int] = (1360, 900), scheme: str = "light") -> Visit:
-        context = chromium.new_context(
-            viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, locale="en-GB", accept_downloads=True
-        )
-        context.set_default_timeout(60000)
-        if user is not None:
-            answer = context.request.post(
-                f"{site.url}/auth/token", data={"username": user, "password": PASSWORDS[user]}
-            )
-            context.add_cookies([{"name": "_token", "value": answer.json()["access_token"], "url": f"{site.url}/"}])
+    def of(
+        user: str | None = "admin",
+        *,
+        size: tuple[int, int] = (1360, 900),
+        scheme: str = "light",
+        fresh: bool = False,
+    ) -> Visit:
+        context = windows(user, size, scheme, fresh=fresh)
         one = Visit(site, context, context.new_page())
         one.watch()
         visits.append(one)
@@ -152,5 +172,5 @@ def visit(site: AirflowSite, chromium) -> Iterator[Callable[..., Visit]]:
 
     yield of
     for one in visits:
-        one.context.close()
+        one.page.close()
     assert [problem for one in visits for problem in one.problems] == []

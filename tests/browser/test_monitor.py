@@ -4,13 +4,11 @@ import csv
 import json
 import re
 import statistics
-import time
 from datetime import timedelta
 
 import pytest
 
 from airflow_site import PASSWORDS
-from monitor_objects import page_objects
 
 from .conftest import LAST
 
@@ -206,30 +204,6 @@ def test_run__of_a_training_opens_the_model_that_it_registered(visit):
     page.wait_for_selector("#version-3[open]")
 
 
-def test_trigger__refuses_nonsense_and_the_run_is_seen_to_fail_for_it(visit, site):
-    window = visit()
-    page = window.page
-    page.goto(f"{site.url}/dags/fraud_history")
-    page.get_by_test_id("trigger-dag-button").click()
-    page.fill("input[name=element_start]", "2026-03-10")
-    page.fill("input[name=element_end]", "2026-03-01")
-    page.get_by_test_id("trigger-dag-submit").click()
-    with site.client("admin") as client:
-        until = time.monotonic() + 180
-        while time.monotonic() < until:
-            runs = client.get("/api/v2/dags/fraud_history/dagRuns").json()["dag_runs"]
-            if runs and runs[0]["state"] in ("failed", "success"):
-                break
-            page.wait_for_timeout(500)
-        [run] = runs
-        assert (run["state"], run["conf"]["start"], run["conf"]["end"]) == ("failed", "2026-03-10", "2026-03-01")
-        path = f"/api/v2/dags/fraud_history/dagRuns/{run['dag_run_id']}/taskInstances/check_request/logs/1"
-        assert "the range ends on 2026-03-01, before it starts on 2026-03-10" in client.get(path).text
-    page.goto(f"{site.url}/dags/fraud_history/runs/{run['dag_run_id']}")
-    page.wait_for_selector("text=Failed")
-    window.problems.clear()  # Airflow's own form loads an editor from another host, in vain
-
-
 def test_viewer__sees_the_page_but_may_not_trigger(visit, site):
     window = visit("viewer")
     window.open("").wait_for_selector("text=Open alarms")
@@ -283,18 +257,6 @@ def test_page__follows_airflow_s_theme(visit):
     frame.wait_for_function(f"{ground} !== {json.dumps(before)}")
 
 
-def test_page__weighs_at_most_500_kilobytes_and_paints_within_a_second(visit):
-    paints, weights = [], []
-    for _ in range(3):
-        page = visit().open("")
-        paints.append(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
-        resources = "performance.getEntries().reduce((sum, one) => sum + (one.decodedBodySize ?? 0), 0)"
-        weights.append(page.evaluate(resources))
-    assert max(weights) > 50_000
-    assert max(weights) <= 500_000
-    assert statistics.median(paints) <= 1000
-
-
 def test_keyboard__reaches_the_content_first(visit):
     page = visit().open("")
     page.keyboard.press("Tab")
@@ -341,22 +303,40 @@ def test_empty__says_what_will_fill_it(visit, missing, view, words):
     window.problems[:] = [problem for problem in window.problems if "404" not in problem]
 
 
-def test_page__opens_three_years_of_history_in_300_milliseconds(visit):
-    window = visit()
-    three_years = json.loads(page_objects(1095, detailed=1, cards=1)["monitoring/summary.json"])
-    window.page.route("**/data/summary", lambda route: route.fulfill(json=three_years))
-    page = window.open(f"#overview?from=2026-01-01&to={three_years['dates'][-1]}")
-    page.wait_for_selector("canvas")
-    drawn = page.evaluate(DRAW_AGAIN)
-    assert drawn <= 300
+def test_page__opens_three_years_of_history_in_300_milliseconds_with_an_empty_cache(visit, three_years):
+    opened = [open_afresh(visit) for _ in range(7)]
+    assert statistics.median(one["drawn"] for one in opened) <= 300, opened
+    # What is sent, and what it unpacks to.
+    assert all(80_000 < one["sent"] < one["unpacked"] <= 500_000 for one in opened), opened
 
 
-DRAW_AGAIN = """async () => {
-  const start = performance.now();
-  location.hash = "#money";
-  await new Promise((done) => addEventListener("hashchange", done, { once: true }));
-  location.hash = "#overview?from=2026-01-01&to=2028-12-30";
-  const drawn = () => document.querySelectorAll(".chart canvas").length === 3;
-  while (!drawn()) await new Promise(requestAnimationFrame);
-  return performance.now() - start;
+def open_afresh(visit):
+    """Open the whole history without anything in the browser's cache; milliseconds since the navigation, bytes."""
+    window = visit(fresh=True)
+    window.page.add_init_script(WATCH)
+    page = window.open("#overview?from=2026-01-01")
+    page.wait_for_selector("html[data-drawn]")
+    found = page.evaluate(OPENED)
+    window.context.close()
+    return found
+
+
+# The frame after the one in which everything was in the page: by then it is on the screen.
+WATCH = """{
+  const look = () => {
+    const ready = document.querySelector("main[aria-busy=false]") && document.querySelectorAll("canvas").length === 4;
+    requestAnimationFrame(ready ? () => { document.documentElement.dataset.drawn = performance.now(); } : look);
+  };
+  look();
+}"""
+
+OPENED = """() => {
+  const entries = performance.getEntries().filter((one) => one.responseEnd && !one.name.includes("/api/v2/"));
+  const sum = (name) => entries.reduce((total, one) => total + (one[name] ?? 0), 0);
+  return {
+    drawn: Number(document.documentElement.dataset.drawn),
+    first_paint: performance.getEntriesByName("first-contentful-paint")[0].startTime,
+    sent: sum("transferSize"),
+    unpacked: sum("decodedBodySize"),
+  };
 }"""

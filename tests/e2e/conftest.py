@@ -38,6 +38,8 @@ class Demo:
 
     output: str
     home: Path
+    url: str
+    passwords: dict[str, str]
     airflow: AirflowApi
     warehouse: Warehouse
     settings: Settings
@@ -126,6 +128,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         yield Demo(
             output=played.stdout,
             home=home,
+            url=f"http://127.0.0.1:{ports['PORT']}",
+            passwords=passwords,
             airflow=AirflowApi(f"http://127.0.0.1:{ports['PORT']}", "admin", passwords["admin"]),
             warehouse=Warehouse(endpoint, settings),
             settings=settings,

@@ -6,6 +6,7 @@ override it within its range, and a tuning job searches the tuned ones.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -22,12 +23,15 @@ __all__ = [
     "candidate",
     "overrides_schema",
     "parse_hyperparameters",
+    "read_overrides",
     "training_hyperparameters",
     "tuning_ranges",
     "validate_hyperparameters",
 ]
 
 Value = int | float | str
+
+_OVERRIDES = 'expected JSON by candidate, like {"xgboost": {"max_depth": 5}}'
 
 
 class _Declaration(BaseModel):
@@ -252,7 +256,11 @@ def training_hyperparameters(
 
 
 def overrides_schema() -> dict[str, Any]:
-    """Return the JSON schema of overrides by candidate, so that a form refuses what training would refuse."""
+    """Return the JSON schema of overrides by candidate, so that Airflow refuses what training would refuse.
+
+    A text is let through, for :func:`read_overrides` to check: Airflow's field for an object is an editor that browsers
+    load from another host, so the form has a field for text.
+    """
 
     def values(declared: Hyperparameter) -> dict[str, Any]:
         if declared.kind == "choice":
@@ -261,7 +269,8 @@ def overrides_schema() -> dict[str, Any]:
         return {"type": number, "minimum": declared.low, "maximum": declared.high}
 
     return {
-        "type": "object",
+        "type": ["null", "string", "object"],
+        "format": "multiline",
         "additionalProperties": False,
         "properties": {
             name: {
@@ -272,6 +281,28 @@ def overrides_schema() -> dict[str, Any]:
             for name, one in CANDIDATES.items()
         },
     }
+
+
+def read_overrides(given: str | Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
+    """Return overrides by candidate from what a form or a caller gave: JSON text, a mapping, or nothing.
+
+    Raises
+    ------
+    ConfigurationError
+        When the text is no JSON, or not an object of objects.
+
+    Examples
+    --------
+    >>> read_overrides('{"xgboost": {"max_depth": 5}}')
+    {'xgboost': {'max_depth': 5}}
+    """
+    try:
+        overrides = json.loads(given or "{}") if isinstance(given, str | None) else dict(given)
+    except ValueError as error:
+        raise ConfigurationError(f"hyperparameters: {error}; {_OVERRIDES}") from None
+    if not isinstance(overrides, dict) or not all(isinstance(values, dict) for values in overrides.values()):
+        raise ConfigurationError(f"hyperparameters: got {given!r}; {_OVERRIDES}")
+    return overrides
 
 
 def tuning_ranges(name: str, only: Iterable[str] = ()) -> dict[str, list[dict[str, str]]]:

@@ -80,6 +80,7 @@ class Groups:
 
         @task_group(group_id="transactions")
         def transactions() -> None:
+            """Deliver the days' transactions and labels, check them, load them."""
             plan = plan_transactions(request)
             if settings.delivered and wait:
                 operators.wait_for("wait_for_delivery", request["wait_delivery"]) >> plan
@@ -111,6 +112,7 @@ class Groups:
 
         @task_group(group_id="features")
         def features() -> None:
+            """Compute the days' features from their look-back, check them, load them."""
             plan = plan_features(request)
             if wait:
                 operators.wait_for("wait_for_look_back", request["wait_features"]) >> plan
@@ -160,6 +162,7 @@ class Groups:
 
         @task_group(group_id="scoring")
         def scoring() -> None:
+            """Score the days with the champion of each, alert the most suspicious cards, have them investigated."""
             segments = choose_champion(request)
             if wait:
                 operators.wait_for("wait_for_drift_of_the_day_before", request["wait_scoring"]) >> segments
@@ -234,6 +237,7 @@ class Groups:
 
         @task_group(group_id="train")
         def train() -> None:
+            """Train the candidates, compare them with the champion on held-out customers, register the best."""
             data = plan_training_data(asked)
             unload = operators.sql("unload_training_data", data)
             searches = plan_tuning(asked)
@@ -294,6 +298,7 @@ class Groups:
 
         @task_group(group_id="drift")
         def drift_group() -> None:
+            """Report drift and labelled performance, decide, act on the decision, close the days."""
             unload = operators.sql("unload_labels", start_drift(request))
             plan = plan_report(request)
             unload >> plan

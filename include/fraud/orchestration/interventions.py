@@ -63,6 +63,7 @@ def promotion(groups: Groups, request: Any) -> Any:
 
     @task_group(group_id="promotion")
     def group() -> None:
+        """Ask a person where one has the last word; register the version that is asked for."""
         found = find_challenger(request)
         ask = Approval(
             task_id="approve_promotion",
@@ -137,6 +138,7 @@ def rescore(groups: Groups, request: Any) -> Any:
 
     @task_group(group_id="rescore")
     def group() -> None:
+        """Score delivered days with another version; nothing that was delivered changes."""
         unload = operators.sql("unload_compromised_cards", start_rescore(request))
         segments = plan_transform(request)
         transform = operators.transform_each(

@@ -101,18 +101,18 @@ def history_request(
 ) -> dict[str, Any]:
     """Return the request of a range of days.
 
-    Without dates the range is the bootstrap: everything before ``first_day``, with the first champion trained as of the
+    Without dates and steps it is the bootstrap: everything before ``first_day``, with the first champion trained as of the
     day that the world names, and scores and metrics from that day on.
 
     Raises
     ------
     ConfigurationError
-        When the range ends before it starts, is given by half, or leaves the world; when a model version is named
-        without the step ``rescore``, or the other way round.
+        When the range ends before it starts, is given by half or without steps, or leaves the world; when a model
+        version is named without the step ``rescore``, or the other way round.
     MissingInputError
         When days that the first step builds on are missing, or nothing would score them.
     """
-    steps = [step for step in HISTORY_STEPS if step in params["steps"]]
+    steps = [step for step in HISTORY_STEPS if step in (params["steps"] or BOOTSTRAP_STEPS)]
     world = _world_to_run(settings, objects, params["world"], prepare="prepare" in steps)
     train_as_of = world.date_of(world.history.train_as_of + 1)
     last = settings.first_day - timedelta(days=1)
@@ -125,6 +125,8 @@ def history_request(
         start, end = date.fromisoformat(params["start"]), date.fromisoformat(params["end"])
         if end < start:
             raise ConfigurationError(f"the range ends on {end}, before it starts on {start}; swap the two dates")
+        if not params["steps"]:
+            raise ConfigurationError(f"what is to be done from {start} to {end}? steps: {', '.join(HISTORY_STEPS)}")
         ranges = dict.fromkeys((*layout.STEPS, "rescore"), (start, end))
     for start, end in ranges.values():
         _within(world, start, end)

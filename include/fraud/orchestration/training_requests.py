@@ -9,7 +9,7 @@ from typing import Any
 from fraud import layout
 from fraud.errors import ConfigurationError, ConflictError, MissingInputError
 from fraud.features.catalogue import LOOK_BACK_DAYS
-from fraud.models.candidates import training_hyperparameters
+from fraud.models.candidates import read_overrides, training_hyperparameters
 from fraud.orchestration.objects import Objects
 from fraud.orchestration.registry import Package, champion_of, check_features, package_of_version
 from fraud.orchestration.tuning import check_window
@@ -63,7 +63,8 @@ def training_run(
     as_of = date.fromisoformat(params["as_of"]) if params["as_of"] else day
     asked = {"run": run, "user": user, "training": None, "promotion": None, "retraining": None}
     version, retraining = params["promote_version"], params["retraining"]
-    other = [name for name in ("hyperparameters", "tune") if params[name]]
+    overrides = read_overrides(params["hyperparameters"])
+    other = [name for name, given in (("hyperparameters", overrides), ("tune", params["tune"])) if given]
     if retraining != "keep":
         if version is not None or other:
             wrong = "promote_version" if version is not None else other[0]
@@ -82,11 +83,11 @@ def training_run(
     training = training_request(
         settings,
         world,
-        kind=params["kind"],
+        kind=params["kind"] or ("scheduled" if scheduled else "manual"),
         as_of=as_of,
         run=run,
         candidates=params["candidates"],
-        hyperparameters=params["hyperparameters"],
+        hyperparameters=overrides,
         window_days=params["window_days"],
         tune=params["tune"],
         approval=params["require_approval"],

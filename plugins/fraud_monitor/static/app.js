@@ -4,16 +4,14 @@ import { followTheme, framed, runFolder } from "./airflow.js";
 import { redrawAll } from "./charts.js";
 import { changed, lastDay, load, loadOr, Missing, Refused } from "./data.js";
 import { empty } from "./dom.js";
-import { addDays } from "./format.js";
+import { addDays, countFrom } from "./format.js";
+import { alertsView } from "./views/alerts.js";
+import { modelsView } from "./views/models.js";
+import { moneyView } from "./views/money.js";
+import { overview } from "./views/overview.js";
+import { reportView } from "./views/report.js";
 
-// Each view is loaded when it is first looked at.
-const VIEWS = {
-  overview: async (context) => (await import("./views/overview.js")).overview(context),
-  alerts: async (context) => (await import("./views/alerts.js")).alertsView(context),
-  models: async (context) => (await import("./views/models.js")).modelsView(context),
-  money: async (context) => (await import("./views/money.js")).moneyView(context),
-  report: async (context) => (await import("./views/report.js")).reportView(context),
-};
+const VIEWS = { overview, alerts: alertsView, models: modelsView, money: moneyView, report: reportView };
 const TITLES = { overview: "Overview", alerts: "Alerts", models: "Models", money: "Money", report: "Drift report" };
 const DEFAULT_DAYS = 90;
 const LOOK_AGAIN_MS = 60000;
@@ -23,8 +21,8 @@ const main = document.getElementById("main");
 let data = null;
 let drawn = 0;
 
-function address() {
-  const [path, query] = location.hash.slice(1).split("?");
+function address(hash = location.hash) {
+  const [path, query] = hash.slice(1).split("?");
   const [view, day] = path.split("/");
   const asked = new URLSearchParams(query);
   const valid = (text) => (ISO_DAY.test(text ?? "") && !Number.isNaN(Date.parse(text)) ? text : null);
@@ -125,6 +123,7 @@ async function start() {
       loadOr("data/episodes", []),
     ]);
     data = { summary: summary?.dates.length ? summary : null, models, episodes, note: null };
+    if (data.summary) countFrom(lastDay(data.summary));
     const opened = openRun();
     if (opened) history.replaceState(null, "", hashOf(opened));
   } catch (error) {
@@ -146,6 +145,14 @@ if (framed) {
     door.click();
   });
 }
+// Links between views keep the range of days.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.('main a[href^="#"]');
+  if (!link || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const { view, day, version } = address(link.hash);
+  go({ view, day, version });
+});
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
   main.focus();

@@ -4,15 +4,21 @@ import { announce, h } from "./dom.js";
 import { isoDay, longDay, shortDay } from "./format.js";
 
 const DAY = 86400;
+const LONG = 300 * DAY; // from here on the axis names years
 const alive = new Set();
 
-// Canvas takes no CSS variables: resolve them as the theme has them now.
+// Canvas takes no CSS variables: resolve them as the theme has them now. Asking for a style lays the page out, so each
+// colour is asked for once a theme.
+const colours = new Map();
+
 export function colour(name) {
-  const probe = h("span", { style: { color: `var(--${name})`, display: "none" } });
-  document.body.append(probe);
-  const found = getComputedStyle(probe).color;
-  probe.remove();
-  return found;
+  if (!colours.has(name)) {
+    const probe = h("span", { style: { color: `var(--${name})`, display: "none" } });
+    document.body.append(probe);
+    colours.set(name, getComputedStyle(probe).color);
+    probe.remove();
+  }
+  return colours.get(name);
 }
 
 const faint = (resolved, share = 0.1) =>
@@ -21,6 +27,7 @@ const faint = (resolved, share = 0.1) =>
     .slice(0, 3)
     .join(", ")}, ${share})`;
 
+// floor: where the scale begins, the lowest value otherwise.
 // series: [{label, values, colour, dots, dash, fill, format}], bands: [{from, to, text, colour}] and flags: [{at, text, colour, kind}] by day's seconds.
 export function timeChart({
   title,
@@ -30,6 +37,7 @@ export function timeChart({
   flags = [],
   height = 220,
   range,
+  floor,
   onOpen,
   format = (value) => value.toFixed(3),
   axisFormat = (value) => value.toFixed(2),
@@ -81,6 +89,7 @@ export function timeChart({
     box.replaceChildren();
     const width = box.clientWidth;
     if (!width || !times.length) return;
+    const long = times[times.length - 1] - times[0] > LONG;
     const axis = {
       stroke: colour("muted"),
       grid: { stroke: colour("line"), width: 1 },
@@ -96,15 +105,15 @@ export function timeChart({
         cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
         scales: {
           x: { range: range ?? undefined },
-          y: { range: (self, low, high) => padded(low, high, bands.some((band) => band.text) ? 0.3 : 0.12) },
+          y: { range: (self, low, high) => padded(floor ?? low, high, bands.some((band) => band.text) ? 0.3 : 0.12) },
         },
         axes: [
           {
             ...axis,
             grid: { show: false },
             size: 30,
-            space: 70,
-            values: (self, splits) => splits.map((time) => shortDay(isoDay(time))),
+            values: (self, splits) => splits.map((time) => shortDay(isoDay(time), long)),
+            space: long ? 90 : 70,
             incrs: [1, 2, 3, 7, 14, 28, 56, 91, 182, 364].map((days) => days * DAY),
           },
           { ...axis, size: axisSize, values: (self, splits) => splits.map((value) => axisFormat(value)) },
@@ -117,7 +126,7 @@ export function timeChart({
             width: one.dots ? 1 : 2,
             dash: one.dash ? [6, 5] : undefined,
             spanGaps: true,
-            points: { show: Boolean(one.dots), size: 4, fill: colour(one.colour), width: 0 },
+            points: { show: Boolean(one.dots), size: long ? 2 : 4, fill: colour(one.colour), width: 0 },
             paths:
               one.dots && !one.line ? () => null : one.stepped ? window.uPlot.paths.stepped({ align: 1 }) : undefined,
             fill: one.fill ? faint(colour(one.colour)) : undefined,
@@ -177,6 +186,7 @@ export function keep(figure, box, draw) {
 }
 
 export function redrawAll() {
+  colours.clear();
   for (const entry of alive) {
     if (entry.box.isConnected) entry.draw();
     else alive.delete(entry);
@@ -199,7 +209,7 @@ function drawBands(plot, bands) {
     if (to <= from) continue;
     const resolved = colour(band.colour);
     ctx.save();
-    if (!band.row) {
+    if (!band.row || band.pale) {
       ctx.fillStyle = faint(resolved, band.pale ? 0.05 : 0.1);
       ctx.fillRect(from, top, to - from, height);
     }

@@ -30,6 +30,15 @@ export function empty(title, text) {
   return h("div", { class: "empty" }, h("p", { class: "empty-title" }, title), h("p", { class: "quiet" }, text));
 }
 
+// A figure with its name and what it means.
+export function tile(title, figure, ...more) {
+  return h("section", { class: "card" }, h("h2", {}, title), h("p", { class: "figure-big" }, figure), ...more);
+}
+
+export function quiet(...text) {
+  return h("p", { class: "quiet" }, ...text);
+}
+
 export function pill(text, kind) {
   return h("span", { class: `pill ${kind}` }, text);
 }

@@ -20,7 +20,7 @@ def package(version: int = 1, effective_from: str = "2026-01-01", approval: str 
 
 
 def params(**changes):
-    return {"start": None, "end": None, "steps": list(BOOTSTRAP_STEPS), "world": None, "model_version": None, **changes}
+    return {"start": None, "end": None, "steps": None, "world": None, "model_version": None, **changes}
 
 
 def test_daily__asks_for_every_step_of_its_day(settings, bootstrapped) -> None:
@@ -77,6 +77,11 @@ def test_history__a_range_that_ends_before_it_starts_is_refused(settings, bootst
 def test_history__half_a_range_is_refused(settings, bootstrapped) -> None:
     with pytest.raises(ConfigurationError, match="start and end come together"):
         history_request(settings, bootstrapped, [package()], params(start="2026-02-03"), "r")
+
+
+def test_history__a_range_without_steps_is_refused(settings, bootstrapped) -> None:
+    with pytest.raises(ConfigurationError, match="from 2026-02-25 to 2026-02-26.* steps: prepare, transactions"):
+        history_request(settings, bootstrapped, [package()], params(start="2026-02-25", end="2026-02-26"), "r")
 
 
 def test_history__features_of_missing_days_are_refused(settings, bootstrapped) -> None:

@@ -63,6 +63,17 @@ def test_run__trains_as_of_its_own_day(ask) -> None:
     assert (training["as_of"], training["tune"], training["approval"]) == (str(TODAY), ["xgboost"], True)
 
 
+@pytest.mark.parametrize(("scheduled", "kind"), [(True, "scheduled"), (False, "manual")])
+def test_run__is_of_the_kind_that_its_start_says_unless_a_person_says_another(ask, scheduled, kind) -> None:
+    assert ask(kind=None, scheduled=scheduled)["training"]["kind"] == kind
+    assert ask(kind="alarm", scheduled=scheduled)["training"]["kind"] == "alarm"
+
+
+@pytest.mark.parametrize("given", ['{"xgboost": {"max_depth": 5}}', {"xgboost": {"max_depth": 5}}])
+def test_run__takes_hyperparameters_as_a_form_or_a_caller_writes_them(ask, given) -> None:
+    assert ask(hyperparameters=given)["training"]["candidates"]["xgboost"]["max_depth"] == "5"
+
+
 def test_run__promotes_an_earlier_version_as_a_rollback(ask) -> None:
     request = ask(promote_version=1)
     assert request["training"] is None
@@ -100,6 +111,9 @@ def test_run__promotes_a_refused_version_by_hand(ask) -> None:
             ConfigurationError,
             "to pause retraining is all that a run does",
         ),
+        ({"hyperparameters": "depth 5"}, ConfigurationError, "Expecting value.*expected JSON by candidate, like"),
+        ({"hyperparameters": "[5]"}, ConfigurationError, "got '\\[5\\]'; expected JSON by candidate"),
+        ({"hyperparameters": '{"xgboost": {"max_depth": 99}}'}, ConfigurationError, "max_depth is 99; expected"),
         ({"retraining": "resume", "tune": ["xgboost"]}, ConfigurationError, "leave tune empty"),
         ({"tune": ["xgboost"], "window_days": 14}, MissingInputError, "needs 21 labelled days, .* are 14"),
     ],

@@ -38,7 +38,7 @@ def test_every_route__is_in_the_list_above(bucket):
 
     assert {route.path for route in build(bucket).routes} == {
         "/",
-        "/static/{digest}/{name:path}",
+        "/static/{version}/{name}",
         "/data/summary",
         "/data/models",
         "/data/days/{day}",
@@ -54,7 +54,7 @@ def test_every_route__is_in_the_list_above(bucket):
     }
 
 
-@pytest.mark.parametrize("route", [*ROUTES, "static/0/app.js"])
+@pytest.mark.parametrize("route", [*ROUTES, "static/0/page.js"])
 def test_route__nobody_is_refused_before_anything_is_read(client, filled, route):
     answer = client(None).get(route)
     assert answer.status_code == 401
@@ -137,7 +137,7 @@ def test_job__name_that_is_none_reaches_no_job(client, bucket, name):
 def test_static__gives_nothing_but_the_page_s_own_files(client, name):
     page = client("analyst").get("").text
     digest = page.partition("static/")[2].partition("/")[0]
-    assert client("analyst").get(f"static/{digest}/app.js").status_code == 200
+    assert client("analyst").get(f"static/{digest}/page.js").status_code == 200
     assert client("analyst").get(f"static/{digest}/{name}").status_code == 404
 
 
@@ -145,9 +145,21 @@ def test_static__is_kept_by_browsers_until_it_changes(client):
     page = client("analyst").get("").text
     assert "{static}" not in page
     digest = page.partition("static/")[2].partition("/")[0]
-    kept = client("analyst").get(f"static/{digest}/style.css")
+    kept = client("analyst").get(f"static/{digest}/page.css")
     assert kept.headers["cache-control"] == "private, max-age=31536000, immutable"
-    assert client("analyst").get("static/0000/style.css").status_code == 404
+    assert client("analyst").get("static/0000/page.css").status_code == 404
+
+
+@pytest.mark.parametrize("route", ["data/summary", "static/{digest}/page.js"])
+def test_answers__are_compressed_for_browsers_that_ask_for_it(client, filled, route):
+    page = client("analyst").get("").text
+    address = route.format(digest=page.partition("static/")[2].partition("/")[0])
+    plain = client("analyst").get(address, headers={"Accept-Encoding": "identity"})
+    small = client("analyst").get(address, headers={"Accept-Encoding": "gzip, br"})
+    assert small.content == plain.content
+    assert (small.headers["content-encoding"], small.headers["vary"]) == ("gzip", "Accept-Encoding")
+    assert "content-encoding" not in plain.headers
+    assert int(small.headers["content-length"]) < int(plain.headers["content-length"]) / 2
 
 
 def test_page__names_no_outside_address(client):

@@ -2,7 +2,7 @@
 
 import { link, runLink } from "../airflow.js";
 import { lastDay, load, loadOr } from "../data.js";
-import { announce, empty, h, pill } from "../dom.js";
+import { announce, empty, h, pill, quiet, tile } from "../dom.js";
 import * as format from "../format.js";
 import { cardHistory } from "./history.js";
 import { dayBar } from "../range.js";
@@ -32,33 +32,68 @@ export async function alertsView({ summary, day, go }) {
       cents: outcome ? outcome[1] : null,
     };
   });
+  return [
+    h(
+      "section",
+      { class: "card" },
+      h("h2", {}, `Alerts of ${format.longDay(day)}`),
+      bar(
+        link(`alerts/${day}.csv`, "Download CSV", { download: true }),
+        runLink(part.dag_id, part.run_id, "Airflow run"),
+        h("a", { href: `#report/${day}` }, "Drift report"),
+      ),
+    ),
+    tiles(rows, part),
+    h(
+      "section",
+      { class: "card" },
+      rows.length
+        ? alertTable(rows, day)
+        : empty(
+            "No card was alerted",
+            "Every card of the day was already known to be compromised, or nothing was scored.",
+          ),
+    ),
+  ];
+}
+
+function tiles(rows, part) {
   const known = rows.filter((row) => row.outcome !== "open");
   const caught = known.filter((row) => row.outcome === "fraud");
-  const found = known.length
-    ? `${caught.length} of ${known.length} investigated cards were fraud, ${format.money(caught.reduce((sum, row) => sum + row.cents, 0))} in all`
-    : "nothing known about them yet: investigators report on the next day";
+  const waiting = "investigators report on the next day";
   return h(
-    "section",
-    { class: "card" },
-    h("h2", {}, `Alerts of ${format.longDay(day)}`),
-    bar(
-      link(`alerts/${day}.csv`, "Download CSV", { download: true }),
-      runLink(part.dag_id, part.run_id, "Airflow run"),
-      h("a", { href: `#report/${day}` }, "Drift report"),
+    "div",
+    { class: "glance" },
+    tile(
+      "Alerted cards",
+      format.count(rows.length),
+      quiet(`of ${format.count(part.transactions)} transactions, scored by `, versionLink(part.model_version)),
     ),
-    h(
-      "p",
-      { class: "quiet" },
-      `${format.plural(rows.length, "card")} of ${format.count(part.transactions)} transactions, scored by v${part.model_version}; ${found}.`,
+    tile(
+      "Were fraud",
+      known.length ? `${format.count(caught.length)} of ${format.count(known.length)}` : "Not known yet",
+      quiet(
+        known.length === rows.length
+          ? "every alert has its outcome"
+          : known.length
+            ? `${format.count(rows.length - known.length)} not known yet`
+            : waiting,
+      ),
     ),
-    rows.length
-      ? alertTable(rows, day)
-      : empty(
-          "No card was alerted",
-          "Every card of the day was already known to be compromised, or nothing was scored.",
-        ),
+    tile(
+      "Amount of their frauds",
+      known.length ? format.money(caught.reduce((sum, row) => sum + row.cents, 0)) : "Not known yet",
+      quiet(known.length ? "on the day of the alert, in the account's currency" : waiting),
+    ),
+    tile(
+      "Scores",
+      rows.length ? `${rows[rows.length - 1].score.toFixed(3)} – ${rows[0].score.toFixed(3)}` : "–",
+      quiet("from the last alert to the first, each by its card's most suspicious transaction"),
+    ),
   );
 }
+
+const versionLink = (version) => h("a", { href: `#models?version=${version}` }, `v${version}`);
 
 function alertTable(rows, day) {
   const reasons = [...new Set(rows.flatMap((row) => row.reasons.map((reason) => reason.feature)))].sort();
@@ -152,7 +187,7 @@ function alertTable(rows, day) {
         h(
           "ul",
           { class: "reasons" },
-          row.reasons.map((reason) => h("li", {}, pill(format.feature(reason.feature), ""))),
+          row.reasons.map((reason) => h("li", {}, pill(format.reason(reason.feature, reason.value), ""))),
         ),
       ),
       h("td", {}, pill(...OUTCOMES[row.outcome]), row.outcome === "fraud" ? ` ${format.exactMoney(row.cents)}` : ""),
@@ -255,14 +290,17 @@ function detail(row, day) {
         h(
           "div",
           { class: "contribution" },
-          h("span", {}, format.feature(reason.feature)),
-          h("strong", {}, Number(reason.value.toPrecision(4)).toLocaleString("en-GB")),
+          h("span", {}, format.reason(reason.feature, reason.value)),
+          h("strong", {}, format.signed(reason.contribution, 2)),
           h(
             "span",
-            { class: "track", title: `contribution ${reason.contribution}` },
+            { class: "track", "aria-hidden": "true" },
             h("span", { style: { width: `${(Math.max(0, reason.contribution) / largest) * 100}%` } }),
           ),
         ),
+      ),
+      quiet(
+        "How much each adds, in the model's own units. A terminal's figures are of days that ended a week before, whose labels are known.",
       ),
       h(
         "dl",
@@ -270,7 +308,7 @@ function detail(row, day) {
         h("dt", {}, "Transaction"),
         h("dd", {}, row.transaction_id),
         h("dt", {}, "Model"),
-        h("dd", {}, `v${row.model_version}`),
+        h("dd", {}, versionLink(row.model_version)),
       ),
     ),
     h(

@@ -60,7 +60,7 @@ export function cardHistory(transactions, day) {
     h(
       "p",
       { class: "quiet" },
-      `${label}. Height: amount; size: score; `,
+      `${label}. Higher is a larger amount (square-root scale), a larger dot a higher score; `,
       h("span", { class: "pill bad" }, "fraud"),
       " ",
       h("span", { class: "pill good" }, "genuine"),

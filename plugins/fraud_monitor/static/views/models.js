@@ -12,14 +12,15 @@ const BY = {
   manual: "a person, by hand",
   rollback: "a person, rolling back",
 };
+// Key, heading, digits, whether more is better.
 const MEASURES = [
-  ["average_precision", "Average precision", 3],
-  ["auc_roc", "AUC ROC", 3],
-  ["card_precision", "Card precision", 3],
-  ["card_recall", "Card recall", 3],
-  ["brier", "Brier score", 4],
-  ["calibration_error", "Calibration error", 4],
-  ["expected_cost", "Expected cost a transaction", 3],
+  ["average_precision", "Average precision", 3, true],
+  ["auc_roc", "AUC ROC", 3, true],
+  ["card_precision", "Card precision", 3, true],
+  ["card_recall", "Card recall", 3, true],
+  ["brier", "Brier score", 4, false],
+  ["calibration_error", "Calibration error", 4, false],
+  ["expected_cost", "Cost a transaction", 3, false],
 ];
 
 export async function modelsView({ summary, models, version }) {
@@ -90,34 +91,13 @@ function modelEntry(model, { champion, summary, open }) {
     h(
       "div",
       {},
-      h("p", {}, h("strong", {}, model.verdict?.verdict?.reason ?? "No verdict was kept for this package.")),
+      story(model, reign, scored),
       model.verdict && comparison(model.verdict),
       h(
         "dl",
         { class: "facts" },
-        fact(
-          "Trained on",
-          about.window_start &&
-            `${format.longDay(about.window_start)} – ${format.longDay(about.window_end)}, labels known before ${format.longDay(about.as_of)}`,
-        ),
-        fact("May score from", format.longDay(model.effective_from)),
-        fact(
-          "Scored",
-          scored
-            ? `${format.plural(scored, "day")}: ${reign.map((one) => `${format.shortDay(one.from)} – ${format.shortDay(one.to)}`).join(", ")}`
-            : "no day yet",
-        ),
-        fact("Rolled back from", about.rolled_back_from && `v${about.rolled_back_from}`),
-        fact("Approved by", about.approved_by),
         fact("Features", about.feature_version),
         fact("Code", about.code_version),
-        fact(
-          "Run",
-          about.run &&
-            (model.verdict?.run_id
-              ? runLink(model.verdict.dag_id, model.verdict.run_id, model.verdict.run_id)
-              : about.run),
-        ),
         fact("World or source", about.world && `${about.world.slice(0, 12)}…`),
         fact("Hold-out", about.holdout_digest && `${about.holdout_digest.slice(0, 12)}…`),
       ),
@@ -129,6 +109,52 @@ function modelEntry(model, { champion, summary, open }) {
 
 const fact = (name, value) => (value ? [h("dt", {}, name), h("dd", {}, value)] : []);
 
+// From training to the days that it scored, in order.
+function story(model, reign, scored) {
+  const about = model.metadata;
+  const { verdict } = model;
+  const compared = verdict?.compared;
+  const step = (title, ...text) => h("li", {}, h("strong", {}, title), h("span", {}, ...text));
+  const copied = about.promoted_version && about.promoted_version !== String(model.version);
+  return h(
+    "ol",
+    { class: "story" },
+    copied
+      ? step("Taken from", versionLink(about.promoted_version), ", the same model registered again")
+      : about.window_start &&
+          step(
+            "Trained",
+            `on ${format.longDay(about.window_start)} – ${format.longDay(about.window_end)}, with the labels known before ${format.longDay(about.as_of)}`,
+          ),
+    compared &&
+      step(
+        "Compared",
+        verdict.champion_version ? ["with champion ", versionLink(verdict.champion_version), " "] : "",
+        `on ${format.count(compared.transactions)} transactions of ${format.count(compared.customers)} held-out customers, ${format.plural(compared.frauds, "fraud")}, ${format.shortDay(compared.start)} – ${format.shortDay(compared.end)}, ${compared.k} alerts a day`,
+      ),
+    step("Verdict", format.humanise(verdict?.verdict?.reason ?? "none was kept for this package")),
+    step(
+      "Decided by",
+      BY[about.kind] ?? about.kind ?? "–",
+      about.approved_by && about.approved_by !== "nobody" ? `, approved by ${about.approved_by}` : "",
+      about.refused_by && about.refused_by !== "nobody" ? `, refused by ${about.refused_by}` : "",
+      about.run && [": ", verdict?.run_id ? runLink(verdict.dag_id, verdict.run_id, verdict.run_id) : about.run],
+    ),
+    about.rolled_back_from && step("Instead of", versionLink(about.rolled_back_from)),
+    step("Scored", scoredDays(model, reign, scored)),
+  );
+}
+
+const versionLink = (version) => h("a", { href: `#models?version=${version}` }, `v${version}`);
+
+function scoredDays(model, reign, scored) {
+  if (scored) {
+    const spans = reign.map((one) => `${format.shortDay(one.from)} – ${format.shortDay(one.to)}`);
+    return `${format.plural(scored, "day")}: ${spans.join(", ")}`;
+  }
+  return model.approval === "Approved" ? `no day yet; may score from ${format.longDay(model.effective_from)} on` : "no day";
+}
+
 function comparison(verdict) {
   const contestants = [
     ...(verdict.champion ? [[`champion v${verdict.champion_version}`, verdict.champion]] : []),
@@ -137,41 +163,46 @@ function comparison(verdict) {
       metrics,
     ]),
   ];
-  const { compared } = verdict;
-  const caption = compared
-    ? `Compared on ${format.count(compared.transactions)} transactions of ${format.count(compared.customers)} held-out customers, ${format.plural(compared.frauds, "fraud")}, ${format.shortDay(compared.start)} – ${format.shortDay(compared.end)}, ${compared.k} alerts a day`
-    : "Compared on held-out customers";
-  const gain = verdict.verdict.gain;
+  const { gain, gain_percentile: low, card_precision_change: cards } = verdict.verdict;
+  const measures = MEASURES.filter(([key]) => contestants.some(([, metrics]) => key in metrics));
   return h(
     "div",
-    {},
-    h("p", { class: "quiet" }, `${caption}.`),
+    { class: "comparison" },
     gain !== undefined &&
       h(
         "p",
         {},
         pill(`average precision ${format.signed(gain)}`, gain > 0 ? "good" : "bad"),
         " ",
-        pill(
-          `low end of the resamples ${format.signed(verdict.verdict.gain_percentile)}`,
-          verdict.verdict.gain_percentile > 0 ? "good" : "bad",
-        ),
+        pill(`low end of the resamples ${format.signed(low)}`, low > 0 ? "good" : "bad"),
         " ",
-        pill(`card precision ${format.signed(verdict.verdict.card_precision_change)}`, ""),
+        pill(`card precision ${format.signed(cards)}`, ""),
       ),
     table(
       [
         { title: "", show: ([name]) => h("strong", {}, name) },
-        ...MEASURES.filter(([key]) => contestants.some(([, metrics]) => key in metrics)).map(
-          ([key, title, digits]) => ({
-            title,
-            number: true,
-            show: ([, metrics]) => format.number(metrics[key], digits),
-          }),
-        ),
+        ...measures.map(([key, title, digits, more]) => ({
+          title: more ? title : `${title} ↓`,
+          number: true,
+          show: ([, metrics]) => cell(metrics[key], digits, more, contestants.map(([, one]) => one[key])),
+        })),
       ],
       contestants,
       "Candidates and champion on the same transactions",
     ),
+    h(
+      "p",
+      { class: "quiet" },
+      "Bold is best; ↓ means less is better. The rule asks for average precision: what a day's alerts can find.",
+    ),
   );
+}
+
+function cell(value, digits, more, all) {
+  const known = all.filter((one) => one !== undefined && one !== null);
+  const best = value === (more ? Math.max(...known) : Math.min(...known));
+  const text = format.number(value, digits);
+  const shown = best ? h("strong", {}, text) : text;
+  if (!more || value === undefined) return shown;
+  return [shown, h("span", { class: "meter", "aria-hidden": "true" }, h("span", { style: { width: `${value * 100}%` } }))];
 }

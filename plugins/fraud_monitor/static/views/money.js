@@ -2,7 +2,7 @@
 
 import { timeChart } from "../charts.js";
 import { positions, reigns } from "../data.js";
-import { card, empty, h, table } from "../dom.js";
+import { card, empty, h, pill, quiet, table, tile } from "../dom.js";
 import * as format from "../format.js";
 import { rangeBar } from "../range.js";
 
@@ -37,41 +37,50 @@ export async function moneyView(context) {
     let sum = 0;
     return values.map((value) => (sum += value) / 100);
   };
+  const closed = known.filter((position) => chargedBack(summary, position));
   const lost = total(
-    known.map((position) => Math.max(0, summary.fraud_cents[position] - summary.caught_cents[position])),
+    closed.map((position) => Math.max(0, summary.fraud_cents[position] - summary.caught_cents[position])),
   );
   const net = total(caught) - total(spent);
-  const figure = (title, value, note) =>
-    h(
-      "section",
-      { class: "card" },
-      h("h2", {}, title),
-      h("p", { class: "figure-big" }, value),
-      h("p", { class: "quiet" }, note),
-    );
+  const gained = total(caught) - total(before);
   return [
     rangeBar(context),
     h(
       "div",
       { class: "glance" },
-      figure(
+      tile(
         "Fraud on alerted cards",
         format.money(total(caught)),
-        `${format.plural(total(known.map((position) => summary.caught_cards[position])), "card")} in ${format.plural(known.length, "day")}`,
+        quiet(
+          `${format.plural(total(known.map((position) => summary.caught_cards[position])), "card")} in ${format.plural(known.length, "day")}`,
+        ),
       ),
-      figure(
+      tile(
         "Cost of the alerts",
         format.money(total(spent)),
-        `${format.count(total(known.map((position) => summary.investigated[position])))} × ${summary.settings.investigation_cost} an alert (setting investigation_cost)`,
+        quiet(
+          `${format.count(total(known.map((position) => summary.investigated[position])))} alerts at ${summary.settings.investigation_cost} each`,
+        ),
       ),
-      figure("Net", format.money(net), `${(total(caught) / Math.max(1, total(spent))).toFixed(1)} × what it cost`),
-      figure(
+      tile("Net", format.money(net), quiet(`${(total(caught) / Math.max(1, total(spent))).toFixed(1)} × what it cost`)),
+      tile(
         "Fraud that no alert met",
-        format.money(lost),
-        "known so far; chargebacks of the last days are still to come",
+        closed.length ? format.money(lost) : "Not known yet",
+        quiet(
+          closed.length
+            ? `in the ${format.plural(closed.length, "day")} whose chargebacks are known`
+            : "chargebacks arrive a week after the transactions",
+        ),
       ),
     ),
     card("Cumulated over the range", [
+      anyBefore &&
+        h(
+          "p",
+          {},
+          pill(`${gained >= 0 ? "+" : "−"}${format.money(Math.abs(gained))}`, gained >= 0 ? "good" : "bad"),
+          " against what the champions before would have caught, an estimate (below)",
+        ),
       timeChart({
         title: "Amounts in the account's currency",
         times: known.map((position) => format.seconds(summary.dates[position])),
@@ -102,16 +111,35 @@ export async function moneyView(context) {
           })),
         onOpen: (day) => go({ view: "alerts", day }),
       }),
-      anyBefore &&
-        h(
-          "p",
-          { class: "quiet" },
-          "The champion before: the day's amount times its card precision over the present champion's, both measured on the same held-out transactions when it was replaced.",
-        ),
     ]),
     card("By champion", byChampion(context, known, cost)),
+    card("How this is counted", assumptions(summary, anyBefore)),
   ];
 }
+
+// Whether every chargeback of a day is known: until then its fraud is only what investigators met.
+function chargedBack(summary, position) {
+  const newest = summary.labelled_day.findLast((day) => day);
+  return newest !== undefined && summary.dates[position] <= newest;
+}
+
+const assumptions = ({ settings }, anyBefore) =>
+  h(
+    "ul",
+    { class: "notices" },
+    [
+      "Fraud on alerted cards: the amounts of all frauds on the alerted cards on the day of the alert, once they are known. " +
+        "What blocking the card prevents on later days is not counted, nor is what had left before the card was blocked taken off.",
+      `Cost: every alert with a known outcome costs ${settings.investigation_cost} (setting FRAUD_INVESTIGATION_COST), fraud or not.`,
+      `Fraud that no alert met is counted for days whose chargebacks are known: they arrive about ${settings.label_delay_days} days after the transaction.`,
+      anyBefore &&
+        "The champion before is not scored in parallel. Its line is each day's amount times its card precision over that of the champion " +
+          "that replaced it, both measured on the same held-out transactions when it was replaced.",
+      "Amounts are in the account's currency.",
+    ]
+      .filter(Boolean)
+      .map((text) => h("li", {}, text)),
+  );
 
 // What the champion before would have caught of a day's amount, by the comparison that replaced it.
 function caughtBefore(models, version, cents) {
@@ -125,12 +153,15 @@ function byChampion({ summary }, known, cost) {
   const rows = new Map();
   for (const position of known) {
     const version = summary.model_version[position];
-    const row = rows.get(version) ?? { version, days: 0, cards: 0, alerts: 0, cents: 0, fraud: 0 };
+    const row = rows.get(version) ?? { version, days: 0, cards: 0, alerts: 0, cents: 0, met: 0, fraud: 0 };
     row.days += 1;
     row.cards += summary.caught_cards[position];
     row.alerts += summary.investigated[position];
     row.cents += summary.caught_cents[position];
-    row.fraud += Math.max(summary.fraud_cents[position], summary.caught_cents[position]);
+    if (chargedBack(summary, position)) {
+      row.met += summary.caught_cents[position];
+      row.fraud += Math.max(summary.fraud_cents[position], summary.caught_cents[position]);
+    }
     rows.set(version, row);
   }
   return table(
@@ -141,7 +172,11 @@ function byChampion({ summary }, known, cost) {
       { title: "Were fraud", number: true, show: (row) => format.percent(row.cards / row.alerts) },
       { title: "Caught a day", number: true, show: (row) => format.money(row.cents / row.days) },
       { title: "Net a day", number: true, show: (row) => format.money((row.cents - row.alerts * cost) / row.days) },
-      { title: "Of known fraud", number: true, show: (row) => format.percent(row.fraud ? row.cents / row.fraud : NaN) },
+      {
+        title: "Of all fraud",
+        number: true,
+        show: (row) => (row.fraud ? format.percent(row.met / row.fraud) : "not known yet"),
+      },
     ],
     [...rows.values()].reverse(),
     "Alerts, fraud and net amount by champion",
