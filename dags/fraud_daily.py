@@ -1,15 +1,24 @@
 """### One day of card-fraud detection
 
 ```
-transactions ──► features ──► scoring ──────────────► drift ─────────► (fraud_training)
- simulate         look-back    champion of the day     Evidently report
- validate, load   compute      transform, collect      labelled performance
-                  load         alerts, investigation   decision
+transactions   simulate, or take the delivery
+     │         check, load
+     ▼
+features       look back, compute, load
+     │
+     ▼
+scoring        the day's champion scores
+     │         alert the top cards, investigate
+     ▼
+drift          report, judge by labels, decide
+     │
+     ▼
+(fraud_training, when the decision says so)
 ```
 
 One run a day at 01:00 UTC, for the day before. A day's outputs are recorded in `manifests/<step>/<date>.json`; scoring
 of a day waits for the drift decision of the day before, so that a promotion is never a race. Several days may be under
-way.
+way. What came of a day is on the Fraud monitor: the tab of that name on a run, or Browse → Fraud monitor.
 
 **When it fails**: later days wait (twelve hours by default) and go on by themselves once this one is mended.
 
@@ -41,6 +50,7 @@ settings = Settings.from_environment()
 @dag(
     dag_id="fraud_daily",
     dag_display_name="Fraud: daily",
+    description="One day: deliver, compute, score, alert, watch for drift",
     schedule=CronDataIntervalTimetable("0 1 * * *", timezone="UTC"),
     start_date=pendulum.datetime(
         settings.first_day.year, settings.first_day.month, settings.first_day.day, 1, tz="UTC"

@@ -1,13 +1,18 @@
 """### The past: bootstrap, recompute, re-score
 
 ```
-check_request ─► prepare ─► transactions ─► features ─► train ─► scoring ─► drift ─► rescore
-                  world      one job for the whole range at every step
-                  schema     the run never acts on what it sees
+prepare        keep the world, create the tables
+transactions ┐
+features     │ one job for the whole range
+train        │ at every step; nothing is acted on
+scoring      │
+drift        ┘
+rescore        another version, in its own table
 ```
 
-Without dates it bootstraps an environment: everything before the first scheduled day, the first champion, its scores
-and metrics. With dates it does the chosen steps again over that range; running a step again over a day changes nothing.
+Without dates and steps it bootstraps an environment: everything before the first scheduled day, the first champion, its
+scores and metrics. With dates it does the chosen steps again over that range; running a step again over a day changes
+nothing.
 
 **By hand** (Trigger, then fill in):
 
@@ -48,6 +53,7 @@ settings = Settings.from_environment()
 @dag(
     dag_id="fraud_history",
     dag_display_name="Fraud: history",
+    description="The past: bootstrap an environment, recompute a range of days, re-score it",
     schedule=None,
     catchup=False,
     max_active_runs=1,

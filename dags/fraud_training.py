@@ -1,11 +1,13 @@
 """### Train challengers, promote the best if it is better
 
 ```
-check_request ─┬─► set_retraining                                             pause or resume the retraining loop
-               │
-               ├─► train      unload data ─► (tune) ─► one job a candidate ─► evaluate on held-out customers ─► register
-               │                                                                                                    │
-               └─► promotion  find the challenger, or the version asked for ─► (ask a person) ─► conclude ◄─────────┘
+check_request
+  ├─► set_retraining   pause or resume the loop
+  ├─► train            unload data, (tune),
+  │     │              one job a candidate,
+  │     │              compare, register
+  │     ▼
+  └─► promotion        (ask a person), conclude
 ```
 
 Weekly, when the drift decision asks for it, or by hand. A challenger replaces the champion only by the promotion rule
@@ -15,7 +17,7 @@ verdict, with its numbers and its reason, is on the model package, in `fraud.ver
 
 **By hand** (Trigger, then fill in what is wanted, leave the rest):
 
-- train now: *Kind* manual; *Candidates*, *Window*, *Hyperparameters* as wished
+- train now: *Candidates*, *Window*, *Hyperparameters* as wished
 - search hyperparameters first: *Tune*
 - promote an earlier version, or roll back: *Promote version*; *As of* for another day than today
 - be asked before a promotion: *Require approval*; the answer is given under Browse → Required actions
@@ -51,6 +53,7 @@ settings = Settings.from_environment()
 @dag(
     dag_id="fraud_training",
     dag_display_name="Fraud: training",
+    description="Train challengers, promote the best if it is better; promote or roll back by hand; pause retraining",
     # The run of Monday has the labels known by Sunday's end; the first one comes a whole week after the first day.
     schedule=CronDataIntervalTimetable("0 6 * * 1", timezone="UTC"),
     start_date=pendulum.datetime(settings.first_day.year, settings.first_day.month, settings.first_day.day, tz="UTC"),

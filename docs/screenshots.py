@@ -11,7 +11,7 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,9 +21,13 @@ from local_aws.stack.home import Home
 
 WINDOW = {"width": 1400, "height": 900}
 PHONE = {"width": 390, "height": 844}
+TALL = {"width": 1400, "height": 1450}
 MONITOR = "main[aria-busy=false]"
 # No sandbox, because containers run as root; the rest keeps Chromium from calling home.
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--lang=en-GB",
+]  # fmt: skip
+COLOURS = 256  # charts and text have few; a picture is a third of its size then
 
 
 def _open_first_alert(page: Any) -> None:
@@ -39,6 +43,16 @@ def _open_asset_graph(page: Any) -> None:
     page.wait_for_selector(".react-flow__node")
 
 
+def _open_trigger_form(page: Any) -> None:
+    page.get_by_test_id("trigger-dag-button").click()
+    page.wait_for_selector("#element_candidates")
+
+
+def _open_latest_run(page: Any) -> None:
+    page.locator("a[href*='/runs/']").first.click()
+    page.get_by_role("button", name="Dag Run Note").click()
+
+
 class Shot(NamedTuple):
     """One picture: its name, the page, what has to be there first, what is done before, and how it is looked at."""
 
@@ -49,6 +63,7 @@ class Shot(NamedTuple):
     whole: bool = False
     scheme: str = "light"
     window: dict[str, int] = WINDOW
+    user: str = "analyst"
 
 
 SHOTS = (
@@ -62,19 +77,21 @@ SHOTS = (
     Shot("monitor-in-airflow", "plugin/fraud-monitor", "iframe[title='Fraud monitor']"),
     Shot("airflow-dags", "dags", "text=Fraud: daily"),
     Shot("airflow-grid", "dags/fraud_daily", "text=check_request"),
+    Shot("airflow-run", "dags/fraud_training/runs", "a[href*='/runs/']", _open_latest_run),
+    Shot("airflow-trigger", "dags/fraud_training", "text=check_request", _open_trigger_form, window=TALL, user="admin"),
     Shot("airflow-assets", "assets", "text=Scores and alerts", _open_asset_graph),
 )
 
 
-def take(url: str, user: str, password: str, chromium: str, out: Path) -> list[Path]:
+def take(url: str, passwords: Mapping[str, str], chromium: str, out: Path) -> list[Path]:
     """Take every picture and return the files.
 
     Parameters
     ----------
     url
         Address of the Airflow UI.
-    user, password
-        Who looks.
+    passwords
+        Of the users who look.
     chromium
         Path of the browser.
     out
@@ -91,7 +108,9 @@ def take(url: str, user: str, password: str, chromium: str, out: Path) -> list[P
                 viewport=shot.window, color_scheme=shot.scheme, locale="en-GB", timezone_id="UTC"
             )
             context.set_default_timeout(60_000)
-            answer = context.request.post(f"{url}/auth/token", data={"username": user, "password": password})
+            answer = context.request.post(
+                f"{url}/auth/token", data={"username": shot.user, "password": passwords[shot.user]}
+            )
             token = answer.json()["access_token"]
             context.add_cookies([{"name": "_token", "value": token, "url": f"{url}/"}])
             page = context.new_page()
@@ -103,10 +122,19 @@ def take(url: str, user: str, password: str, chromium: str, out: Path) -> list[P
             page.wait_for_timeout(1500)  # charts and Airflow's own animations settle
             path = out / f"{shot.name}.png"
             page.screenshot(path=path, full_page=shot.whole)
+            _shrink(path)
             files.append(path)
             context.close()
         browser.close()
     return files
+
+
+def _shrink(path: Path) -> None:
+    from PIL import Image  # noqa: PLC0415  (as above)
+
+    with Image.open(path) as picture:
+        small = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    small.save(path, optimize=True)
 
 
 def main() -> int:
@@ -121,7 +149,7 @@ def main() -> int:
             raise MissingInputError("there is no Chromium on PATH; install it or set CHROMIUM to its path")
         home = Home()
         url = arguments.url or Stack(home, print).url
-        for path in take(url, "analyst", home.user_passwords()["analyst"], chromium, arguments.out):
+        for path in take(url, home.user_passwords(), chromium, arguments.out):
             print(path)  # noqa: T201
     except FraudError as error:
         print(error, file=sys.stderr)  # noqa: T201

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import lru_cache
 from typing import Annotated, Any
@@ -88,14 +88,18 @@ def build(storage: Storage | None = None, jobs: Jobs | None = None) -> FastAPI:
         headers = {"Cache-Control": "private, max-age=31536000, immutable"}
         return _send(request, file, headers)
 
-    def stored(key: str, request: Request) -> Response:
+    def stored(
+        key: str, request: Request, show: Callable[[bytes], File] = _json, missing: bytes | None = None
+    ) -> Response:
         found = store.read(key)
+        if found is None and missing is not None:
+            return Response(missing, media_type="application/json")
         if found is None:
             raise HTTPException(404, "not written yet")
         etag, content = found
         if request.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers={"ETag": etag})
-        return _send(request, _json(content), {"ETag": etag})
+        return _send(request, show(content), {"ETag": etag})
 
     @app.get("/data/summary", dependencies=_READS_DAILY)
     def summary(request: Request) -> Response:
@@ -114,9 +118,8 @@ def build(storage: Storage | None = None, jobs: Jobs | None = None) -> FastAPI:
         return stored(f"monitoring/cards/{day}.json", request)
 
     @app.get("/data/episodes", dependencies=_READS_DAILY)
-    def episodes() -> list[dict[str, Any]]:
-        found = store.read("world/world.json")
-        return episodes_of(json.loads(found[1])) if found else []
+    def episodes(request: Request) -> Response:
+        return stored("world/world.json", request, _episodes, missing=b"[]")
 
     @app.get("/data/reports", dependencies=_READS_DAILY)
     def reports() -> list[str]:
@@ -195,6 +198,11 @@ def alerts_table(day: Mapping[str, Any], cards: Mapping[str, Any] | None) -> str
 def _json(content: bytes) -> File:
     """Return an object with its compressed form: three years of history are compressed once, not for every visit."""
     return File.of("application/json", content)
+
+
+@lru_cache(maxsize=1)
+def _episodes(content: bytes) -> File:
+    return File.of("application/json", json.dumps(episodes_of(json.loads(content))).encode())
 
 
 def _send(request: Request, file: File, headers: dict[str, str]) -> Response:

@@ -63,7 +63,7 @@ def by_hand(demo, window) -> Callable[..., str]:
 
 @pytest.fixture(scope="module")
 def training(demo, window, by_hand) -> tuple[str, list[float]]:
-    """A training run, and how soon the monitor painted (ms) in browsers that had never seen it while the run went on."""
+    """A training run, and after how many ms the monitor painted meanwhile, in browsers that had never seen it."""
     paints: list[float] = []
 
     def look() -> None:
