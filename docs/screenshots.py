@@ -24,9 +24,7 @@ PHONE = {"width": 390, "height": 844}
 TALL = {"width": 1400, "height": 1450}
 MONITOR = "main[aria-busy=false]"
 # No sandbox, because containers run as root; the rest keeps Chromium from calling home.
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--lang=en-GB",
-]  # fmt: skip
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 COLOURS = 256  # charts and text have few; a picture is a third of its size then
 
 

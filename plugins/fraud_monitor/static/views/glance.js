@@ -17,7 +17,7 @@ export function glance({ summary, models }, next) {
   const expected = summary.baseline_average_precision[end];
   return h(
     "div",
-    { class: "glance" },
+    { class: "glance wide-third" },
     tile(
       "Champion",
       [
