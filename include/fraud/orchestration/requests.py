@@ -101,8 +101,8 @@ def history_request(
 ) -> dict[str, Any]:
     """Return the request of a range of days.
 
-    Without dates and steps it is the bootstrap: everything before ``first_day``, with the first champion trained as of the
-    day that the world names, and scores and metrics from that day on.
+    Without dates and steps it is the bootstrap: everything before ``first_day``, with the first champion trained as of
+    the day that the world names, and scores and metrics from that day on.
 
     Raises
     ------

@@ -9,7 +9,7 @@ from fraud import layout
 from fraud.errors import ConfigurationError, ConflictError, MissingInputError
 from fraud.models.candidates import CANDIDATES
 from fraud.orchestration.registry import Package
-from fraud.orchestration.requests import BOOTSTRAP_STEPS, daily_request, history_request, run_folder
+from fraud.orchestration.requests import daily_request, history_request, run_folder
 from fraud.orchestration.training_requests import training_request
 
 DAY = timedelta(days=1)
@@ -80,7 +80,7 @@ def test_history__half_a_range_is_refused(settings, bootstrapped) -> None:
 
 
 def test_history__a_range_without_steps_is_refused(settings, bootstrapped) -> None:
-    with pytest.raises(ConfigurationError, match="from 2026-02-25 to 2026-02-26.* steps: prepare, transactions"):
+    with pytest.raises(ConfigurationError, match=r"from 2026-02-25 to 2026-02-26.* steps: prepare, transactions"):
         history_request(settings, bootstrapped, [package()], params(start="2026-02-25", end="2026-02-26"), "r")
 
 
