@@ -121,6 +121,8 @@ class AirflowSite:
         """Return a client that is logged in as a user; anonymous for None."""
         headers = {}
         if user:
-            answer = httpx.post(f"{self.url}/auth/token", json={"username": user, "password": PASSWORDS[user]})
+            answer = httpx.post(
+                f"{self.url}/auth/token", json={"username": user, "password": PASSWORDS[user]}, timeout=60
+            )
             headers["Authorization"] = f"Bearer {answer.raise_for_status().json()['access_token']}"
         return httpx.Client(base_url=self.url, headers=headers, timeout=60)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import boto3
@@ -22,6 +22,9 @@ KINDS = {
 """Field of the name, operation that describes, and log group (a tuning job has none) by kind of job."""
 
 LAST_LINES = 500
+_TIMES = ("Processing", "Training", "Transform", "HyperParameterTuning")
+_READS = ("ProcessingInputs", "InputDataConfig", "TransformInput")
+_WRITES = ("ProcessingOutputConfig", "OutputDataConfig", "ModelArtifacts", "TransformOutput")
 _NOT_THERE = ("ValidationException", "ResourceNotFound", "ResourceNotFoundException")
 
 
@@ -58,9 +61,10 @@ class Jobs:
         except BotoCoreError as error:
             raise StorageError(f"Job {name} cannot be described: {error}") from None
         described.pop("ResponseMetadata", None)
-        lines = [f"{kind.capitalize()} job {name}", "", json.dumps(described, indent=2, default=str, sort_keys=True)]
+        lines = [f"{kind.capitalize()} job {name}", "", *_in_short(described)]
         if group:
             lines += ["", f"Log, last {LAST_LINES} lines", "", *self._log(group, name)]
+        lines += ["", "All that SageMaker says", "", json.dumps(described, indent=2, default=str, sort_keys=True)]
         return "\n".join(lines) + "\n"
 
     def _log(self, group: str, name: str) -> Iterator[str]:
@@ -80,3 +84,30 @@ class Jobs:
             if service not in self._clients:
                 self._clients[service] = boto3.client(service)
             return self._clients[service]
+
+
+def _in_short(described: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a person looks for first: how it ended, when, why, what it read and wrote."""
+    status = next((value for name, value in described.items() if name.endswith("JobStatus")), "unknown")
+    start, end = (_first(described, [f"{kind}{which}Time" for kind in _TIMES]) for which in ("Start", "End"))
+    yield f"Status   {status}" + (f", {(end - start).total_seconds():.0f} s" if start and end else "")
+    if start:
+        yield f"Started  {start:%Y-%m-%d %H:%M:%S} UTC"
+    why = _first(described, ("FailureReason", "ExitMessage"))
+    if why:
+        yield f"Why      {why}"
+    for label, names in (("Reads", _READS), ("Writes", _WRITES)):
+        for uri in sorted(set(_uris({name: described[name] for name in names if name in described}))):
+            yield f"{label:8} {uri}"
+
+
+def _first(described: Mapping[str, Any], names: Iterable[str]) -> Any:
+    return next((described[name] for name in names if described.get(name)), None)
+
+
+def _uris(value: Any) -> Iterator[str]:
+    if isinstance(value, str) and value.startswith("s3://"):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for one in value.values() if isinstance(value, Mapping) else value:
+            yield from _uris(one)

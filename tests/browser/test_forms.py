@@ -36,17 +36,13 @@ def refusal(site, dag_id: str, run_id: str) -> str:
         return client.get(f"{run}/taskInstances/check_request/logs/1").text
 
 
-def test_history_form__picks_days_and_steps_and_says_what_each_does(form):
+def test_history_form__explains_itself_and_a_range_that_ends_before_it_starts_fails_before_any_job(form, site):
     opened = form("fraud_history")
     assert [opened.field(name).get_attribute("type") for name in ("start", "end")] == ["date", "date"]
     assert opened.options("steps") == ["prepare", "transactions", "features", "train", "scoring", "drift", "rescore"]
     text = opened.page.get_by_role("dialog").inner_text()
     for words in ("everything before the daily schedule", "To ask what another version says: rescore", "step rescore"):
         assert words in text
-
-
-def test_history_form__a_range_that_ends_before_it_starts_fails_before_any_job(form, site):
-    opened = form("fraud_history")
     opened.fill("start", "2026-03-10")
     opened.fill("end", "2026-03-01")
     opened.choose("steps", "features")
@@ -57,25 +53,20 @@ def test_history_form__a_range_that_ends_before_it_starts_fails_before_any_job(f
     opened.page.wait_for_selector("text=Failed")
 
 
-def test_training_form__picks_candidates_and_keeps_numbers_in_their_range(form):
+def test_training_form__explains_itself_and_a_version_that_there_is_not_fails_before_any_job(form, site):
     opened = form("fraud_training")
-    opened.choose("candidates", "random_forest")
-    assert "xgboost" in opened.options("candidates")
-    opened.fill("window_days", 500)
-    assert opened.field("window_days").input_value() == "180"
-    assert not opened.submit_button.is_disabled()
-    opened.choose("candidates")
-    assert opened.submit_button.is_disabled()  # nothing to train
     text = opened.page.get_by_role("dialog").inner_text()
     for words in ("Only labels known before this day", "Overrides by candidate as JSON", "Required actions before it"):
         assert words in text
+    opened.choose("candidates")
+    assert opened.submit_button.is_disabled()  # nothing to train
+    opened.choose("candidates", "random_forest")
+    assert not opened.submit_button.is_disabled()
+    assert "xgboost" in opened.options("candidates")
+    opened.fill("window_days", 500)
+    assert opened.field("window_days").input_value() == "180"
     opened.section("Instead of training")
     assert opened.options("retraining") == ["as it is", "pause", "resume"]
-
-
-def test_training_form__a_version_that_there_is_not_fails_before_any_job(form, site):
-    opened = form("fraud_training")
-    opened.section("Instead of training")
     opened.fill("promote_version", 99)
     opened.submit()
     assert "there is no model version 99" in refusal(site, "fraud_training", opened.run_id)

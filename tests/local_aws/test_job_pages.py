@@ -28,7 +28,9 @@ def test_job__shows_status_outputs_and_log(local_aws, jobs):
     put(local_aws, f"{where}/train/", a="1,2")
     name = train(local_aws, where, hyperparameters={"eta": 0.3})["TrainingJobName"]
     text = jobs.text("training", name)
-    assert text.startswith(f"Training job {name}\n")
+    assert text.startswith(f"Training job {name}\n\nStatus   Completed, ")
+    assert f"\nReads    s3://{where}/train/\n" in text
+    assert f"\nWrites   s3://{where}/models/{name}/output/model.tar.gz\n" in text
     assert '"TrainingJobStatus": "Completed"' in text
     assert f"s3://{where}/models/{name}/output/model.tar.gz" in text
     assert text.index("Log, last 500 lines") < text.index("file train/a 1,2") < text.index("epoch 2 loss=0.3")
@@ -38,7 +40,9 @@ def test_job__that_failed_shows_why(local_aws, jobs):
     where = bucket(local_aws)
     put(local_aws, f"{where}/train/", a="1")
     name = train(local_aws, where, hyperparameters={"fail": "column 3 is empty"})["TrainingJobName"]
-    assert "AlgorithmError: column 3 is empty, exit code: 3" in jobs.text("training", name)
+    text = jobs.text("training", name)
+    assert "Status   Failed" in text
+    assert "\nWhy      AlgorithmError: column 3 is empty, exit code: 3\n" in text
 
 
 @pytest.mark.parametrize(

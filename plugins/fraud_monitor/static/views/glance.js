@@ -54,6 +54,10 @@ function alarms(summary, day) {
   let since = summary.dates.length - 1;
   while (since > 0 && summary.alarm[since - 1] === summary.alarm[since]) since -= 1;
   const follows = consequence(decision);
+  const all = reigns(summary);
+  const [before, present] = [all.at(-2), all.at(-1)];
+  const newest = summary.labelled_day.findLast((one) => one);
+  const replaced = decision.alarm === "labels" && before && newest < present.from;
   return h(
     "section",
     { class: `card ${alarm ? `attention ${alarm[1]}` : ""}` },
@@ -61,6 +65,7 @@ function alarms(summary, day) {
     h("p", { class: "figure-big" }, alarm ? HEADLINES[decision.alarm] : "None"),
     alarm && quiet(pill(...alarm), ` since ${format.shortDay(summary.dates[since])}`),
     shown.length > 0 && signalList(shown),
+    replaced && quiet(`The labels are of v${before.version}'s days; those of v${present.version} are still to come.`),
     follows && quiet(follows),
     rest.some(Boolean) &&
       h(
