@@ -46,9 +46,17 @@ def _open_trigger_form(page: Any) -> None:
     page.wait_for_selector("#element_candidates")
 
 
+def _see_the_report(page: Any) -> None:
+    page.frame_locator("iframe.report").locator(".main-svg").first.wait_for()
+
+
+def _expand_groups(page: Any) -> None:
+    page.get_by_role("button", name="Expand all task groups").click()
+
+
 def _open_latest_run(page: Any) -> None:
     page.locator("a[href*='/runs/']").first.click()
-    page.get_by_role("button", name="Dag Run Note").click()
+    page.get_by_role("button", name="Note", exact=True).click()
 
 
 class Shot(NamedTuple):
@@ -71,11 +79,11 @@ SHOTS = (
     Shot("monitor-alerts", "fraud/#alerts", "tr.row", _open_first_alert),
     Shot("monitor-models", "fraud/#models", "details.model", _open_model),
     Shot("monitor-money", "fraud/#money", MONITOR),
-    Shot("monitor-report", "fraud/#report", "iframe.report"),
+    Shot("monitor-report", "fraud/#report", "iframe.report", _see_the_report),
     Shot("monitor-in-airflow", "plugin/fraud-monitor", "iframe[title='Fraud monitor']"),
     Shot("airflow-dags", "dags", "text=Fraud: daily"),
-    Shot("airflow-grid", "dags/fraud_daily", "text=check_request"),
-    Shot("airflow-run", "dags/fraud_training/runs", "a[href*='/runs/']", _open_latest_run),
+    Shot("airflow-grid", "dags/fraud_daily", "text=check_request", _expand_groups),
+    Shot("airflow-run", "dags/fraud_daily/runs", "a[href*='/runs/']", _open_latest_run),
     Shot("airflow-trigger", "dags/fraud_training", "text=check_request", _open_trigger_form, window=TALL, user="admin"),
     Shot("airflow-assets", "assets", "text=Scores and alerts", _open_asset_graph),
 )
