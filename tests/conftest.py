@@ -20,11 +20,11 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file, and all those of the demo, in one worker; start with the demo, which takes longest.
+    """Keep the tests of a file, and all those of one stack, in one worker; start with the demo, which takes longest.
 
     Its recorded calls are looked at last, so that whatever else was done to its stack is among them.
     """
     for item in items:
-        of_demo = "demo" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("demo" if of_demo else item.nodeid.partition("::")[0]))
+        stack = next((name for name in ("demo", "site") if name in getattr(item, "fixturenames", ())), None)
+        item.add_marker(pytest.mark.xdist_group(stack or item.nodeid.partition("::")[0]))
     items.sort(key=lambda item: ("demo" not in getattr(item, "fixturenames", ()), "e2e/test_calls.py" in item.nodeid))
