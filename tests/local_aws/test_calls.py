@@ -77,5 +77,7 @@ def test_calls__a_kind_is_written_once_and_outlives_the_server(tmp_path):
 
 def test_calls__the_server_notes_who_called_what(local_aws):
     local_aws.client("sns").list_topics()
+    # Signed as `monitoring`, permitted as `cloudwatch`.
+    local_aws.client("cloudwatch").put_metric_data(Namespace="n", MetricData=[{"MetricName": "m", "Value": 1}])
     noted = read_calls(local_aws.state_dir / "calls.jsonl")
-    assert Call("local", "sns:ListTopics", "") in noted
+    assert {Call("local", "sns:ListTopics", ""), Call("local", "cloudwatch:PutMetricData", "")} <= set(noted)

@@ -143,7 +143,7 @@ def _calls(service: str, environ: WSGIEnvironment) -> list[Call]:
         except ValueError:
             read = {}
         fields = read if isinstance(read, dict) else {}
-    return service_calls(caller[1], service, _action(environ), fields)
+    return service_calls(caller[1], SIGNING_NAMES.get(service, service), _action(environ), fields)
 
 
 def _address(environ: WSGIEnvironment) -> tuple[str | None, str | None]:
