@@ -67,10 +67,10 @@ doctor: setup ## what is wrong and what to do
 	@$(BIN)/fraud-local doctor
 
 test: setup ## everything but the slow tests, at most ten minutes
-	@$(BIN)/pytest -m "not slow" -n $(WORKERS) --dist loadgroup $(ARGS)
+	@$(BIN)/pytest -m "not slow" -n $(WORKERS) $(ARGS)
 
 slow: setup ## the tests that take minutes
-	@$(BIN)/pytest -m slow -n $(WORKERS) --dist loadgroup $(ARGS)
+	@$(BIN)/pytest -m slow -n $(WORKERS) $(ARGS)
 
 lint: setup ## style and format
 	@$(BIN)/ruff check $(STYLED) && $(BIN)/ruff format --check $(STYLED)

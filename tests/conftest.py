@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from local_stack import TESTS, LocalStack
 
@@ -19,12 +21,26 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     stack.stop()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file, and all those of one stack, in one worker; start with the demo, which takes longest.
+ONE_STACK = ("tests/e2e/", "tests/browser/")
+"""Folders whose tests share a stack."""
 
-    Its recorded calls are looked at last, so that whatever else was done to its stack is among them.
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the demo, which takes longest; look at its calls last, when all else was done to its stack."""
+    items.sort(key=lambda item: (not item.nodeid.startswith(ONE_STACK[0]), "e2e/test_calls.py" in item.nodeid))
+
+
+class FileScheduling(LoadScopeScheduling):
+    """Keeps the tests of a file in one worker, and those of one stack too; files begin in the order collected.
+
+    pytest-xdist's own ``loadgroup`` (3.8) has no effect with pytest 9.2.
     """
-    for item in items:
-        stack = next((name for name in ("demo", "site") if name in getattr(item, "fixturenames", ())), None)
-        item.add_marker(pytest.mark.xdist_group(stack or item.nodeid.partition("::")[0]))
-    items.sort(key=lambda item: ("demo" not in getattr(item, "fixturenames", ()), "e2e/test_calls.py" in item.nodeid))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return next((folder for folder in ONE_STACK if file.startswith(folder)), file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileScheduling:
+    config.option.loadscopereorder = False
+    return FileScheduling(config, log)
