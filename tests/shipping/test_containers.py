@@ -1,7 +1,8 @@
 """The two images and the compose stack, really built and run.
 
-Minutes of building and gigabytes of disk: only by ``make containers``, which sets ``FRAUD_CONTAINERS`` to the engine's
-command (``docker``, or one that takes the same ``build``, ``run`` and ``compose``); ``PYTHON_IMAGE`` for another base.
+Minutes of building and gigabytes of disk: only by ``make containers``, as the workflow for GitHub does; ``.ci/run`` has
+tests/contract/test_image.py instead. ``FRAUD_CONTAINERS`` is the engine's command (``docker``, or one that takes the
+same ``build``, ``run`` and ``compose``), ``PYTHON_IMAGE`` another base.
 """
 
 import json
