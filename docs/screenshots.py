@@ -139,7 +139,7 @@ def _shrink(path: Path) -> None:
     from PIL import Image  # noqa: PLC0415  (as above)
 
     with Image.open(path) as picture:
-        small = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+        small = picture.convert("RGB").quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     small.save(path, optimize=True)
 
 
