@@ -1,6 +1,6 @@
 """Pictures of the documentation, taken from a running stack in Chromium: ``make up`` or ``make demo``, then this.
 
-    python docs/screenshots.py [--out docs/images]
+    python docs/screenshots.py [--out docs/images] [monitor-overview …]
 
 Each picture is the page as it is, with the data that the stack has: nothing is staged.
 """
@@ -11,7 +11,7 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,7 +33,7 @@ def _open_first_alert(page: Any) -> None:
 
 
 def _open_model(page: Any) -> None:
-    page.locator("details.model > summary").first.click()
+    page.locator("details.model:has(> summary .pill.accent) > summary").click()  # the champion
 
 
 def _open_asset_graph(page: Any) -> None:
@@ -89,7 +89,7 @@ SHOTS = (
 )
 
 
-def take(url: str, passwords: Mapping[str, str], chromium: str, out: Path) -> list[Path]:
+def take(url: str, passwords: Mapping[str, str], chromium: str, out: Path, names: Sequence[str] = ()) -> list[Path]:
     """Take every picture and return the files.
 
     Parameters
@@ -102,6 +102,8 @@ def take(url: str, passwords: Mapping[str, str], chromium: str, out: Path) -> li
         Path of the browser.
     out
         Folder for the pictures.
+    names
+        Pictures to take; none: all.
     """
     from playwright.sync_api import sync_playwright  # noqa: PLC0415  (half a second that --help need not wait for)
 
@@ -109,7 +111,7 @@ def take(url: str, passwords: Mapping[str, str], chromium: str, out: Path) -> li
     files = []
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
-        for shot in SHOTS:
+        for shot in (one for one in SHOTS if not names or one.name in names):
             context = browser.new_context(
                 viewport=shot.window, color_scheme=shot.scheme, locale="en-GB", timezone_id="UTC"
             )
@@ -139,13 +141,14 @@ def _shrink(path: Path) -> None:
     from PIL import Image  # noqa: PLC0415  (as above)
 
     with Image.open(path) as picture:
-        small = picture.convert("RGB").quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        small = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     small.save(path, optimize=True)
 
 
 def main() -> int:
     """Take the pictures of the running stack."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="pictures to take, all otherwise")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "images", help="folder for the pictures")
     parser.add_argument("--url", help="address of another Airflow UI than the stack's")
     arguments = parser.parse_args()
@@ -155,7 +158,7 @@ def main() -> int:
             raise MissingInputError("there is no Chromium on PATH; install it or set CHROMIUM to its path")
         home = Home()
         url = arguments.url or Stack(home, print).url
-        for path in take(url, home.user_passwords(), chromium, arguments.out):
+        for path in take(url, home.user_passwords(), chromium, arguments.out, arguments.names):
             print(path)  # noqa: T201
     except FraudError as error:
         print(error, file=sys.stderr)  # noqa: T201

@@ -85,7 +85,7 @@ function modelEntry(model, { champion, summary, open }) {
       h(
         "span",
         { class: "quiet" },
-        `${format.longDay(about.as_of ?? model.effective_from)}, ${BY[about.kind] ?? about.kind ?? ""}`,
+        `${format.longDay(about.promoted_version ? model.effective_from : (about.as_of ?? model.effective_from))}, ${BY[about.kind] ?? about.kind ?? ""}`,
       ),
     ),
     h(
