@@ -109,6 +109,7 @@ def test_dags__share_the_same_task_groups(bag) -> None:
     assert daily - history == {
         "features.wait_for_look_back",
         "scoring.wait_for_drift_of_the_day_before",
+        "drift.notify_escalation",
         "drift.trigger_training",
         "drift.wait_for_verdict",
     }

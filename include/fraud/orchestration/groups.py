@@ -13,7 +13,7 @@ from airflow.sdk import Asset, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
 
 from fraud import layout
-from fraud.orchestration import deliveries, drift, notes, page, plans, training, tuning, verdicts
+from fraud.orchestration import deliveries, drift, notes, notifications, page, plans, training, tuning, verdicts
 from fraud.orchestration.objects import Objects
 from fraud.orchestration.operators import Operators, fail_fast
 from fraud.orchestration.registry import packages_of
@@ -272,7 +272,10 @@ class Groups:
 
         # A person's answer is not waited for: until it comes the champion scores anyway.
         waits = not settings.require_approval
-        awaited = ["drift.trigger_training", *(["drift.wait_for_verdict"] if waits else [])]
+        follow = {
+            "train_now": ["drift.trigger_training", *(["drift.wait_for_verdict"] if waits else [])],
+            "escalate": ["drift.notify_escalation"],
+        }
 
         @task.branch(outlets=[ASSETS["drift_report"]], inlets=[ASSETS["predictions"]])
         @fail_fast
@@ -283,9 +286,18 @@ class Groups:
             ti = get_current_context()["ti"]
             ti.xcom_push("sql", drift.load_drift(objects, request))
             ti.xcom_push("training", decisions[-1])
-            train = act and decisions[-1]["action"] == "train_now"
-            ti.xcom_push("verdict", objects.layout.key(_verdict_key(decisions[-1]["run_id"])) if train else "")
-            return ["drift.load_drift", *(awaited if train else [])]
+            action = decisions[-1]["action"] if act else "none"
+            awaited = _verdict_key(decisions[-1]["run_id"]) if action == "train_now" else ""
+            ti.xcom_push("verdict", objects.layout.key(awaited) if awaited else "")
+            return ["drift.load_drift", *follow.get(action, [])]
+
+        @task
+        @fail_fast
+        def notify_escalation(request: dict[str, Any]) -> None:
+            """Tell people that retraining does not help, with the numbers and a link to the day."""
+            decision = objects.read_json(layout.decision(step_days(request, "drift")[-1]))
+            message = notifications.escalation(decision, notifications.monitor_link(**this_run()))
+            notifications.publish(settings, *message)
 
         @task(trigger_rule="none_failed")
         @fail_fast
@@ -309,6 +321,8 @@ class Groups:
             close = close_days(request)
             decision >> load >> close
             if act:
+                # The day is closed without it: who cannot be told must not hold up what scores the next day.
+                decision >> notify_escalation(request)
                 trigger = TriggerDagRunOperator(
                     task_id="trigger_training",
                     trigger_dag_id="fraud_training",

@@ -9,7 +9,7 @@ from airflow.sdk import get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
 
 from fraud import layout
-from fraud.orchestration import notes, page, rescoring, verdicts
+from fraud.orchestration import notes, notifications, page, rescoring, verdicts
 from fraud.orchestration.approval import ANSWER, Approval
 from fraud.orchestration.groups import ASSETS, Groups, attempt, this_run
 from fraud.orchestration.operators import fail_fast
@@ -34,7 +34,7 @@ def promotion(groups: Groups, request: Any) -> Any:
         else:
             found = package_of_run(packages, request["run"])
             if found is None or found.approval != verdicts.PENDING:
-                return []
+                return ["promotion.notify_promotion"] if found and found.approval == "Approved" else []
             package = found
         if package.approval != verdicts.PENDING:
             return ["promotion.conclude"]
@@ -61,6 +61,15 @@ def promotion(groups: Groups, request: Any) -> Any:
         notes.say(f"Version {decided['model_version']} {takes_over}: {decided['verdict']['reason']}")
         return verdicts.load_verdict(settings, objects, decided)
 
+    @task(trigger_rule="none_failed")
+    @fail_fast
+    def notify_promotion(request: dict[str, Any]) -> None:
+        """Tell people which model takes over, with the numbers and a link."""
+        message = notifications.promotion(objects, request["run"], notifications.monitor_link(**this_run()))
+        if not message:
+            raise AirflowSkipException("no model takes over")
+        notifications.publish(settings, *message)
+
     @task_group(group_id="promotion")
     def group() -> None:
         """Ask a person where one has the last word; register the version that is asked for."""
@@ -76,7 +85,9 @@ def promotion(groups: Groups, request: Any) -> Any:
         )
         promote = promote_challenger(request)
         concluded = conclude(request)
-        found >> [ask, concluded]
+        notified = notify_promotion(request)
+        found >> [ask, concluded, notified]
+        concluded >> notified
         # A rejection skips what comes right after the question, so the conclusion must not.
         ask >> promote >> concluded
         operators.sql("load_verdict", concluded)

@@ -7,20 +7,21 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fraud.containers.summary import write_text
-from fraud.monitoring.loop.history import live
+from fraud.monitoring.loop.history import Shared, live
 from fraud.monitoring.loop.kinds import DRIFTED_DAYS, FIRST_SCORED, KINDS, episode_start, kind, world_of
-from fraud.monitoring.loop.loop import JUDGED_DAYS, Loop, Policy
+from fraud.monitoring.loop.loop import JUDGED_DAYS, Loop, Policy, Run
 from fraud.monitoring.loop.plots import plot_world
 from fraud.monitoring.loop.scores import WorldScore, score_world, summarise
 from fraud.monitoring.loop.training import Challenger, Trainer
 from fraud.settings import Settings
 
-__all__ = ["evaluate", "score_one"]
+__all__ = ["Calm", "evaluate", "score_one"]
 
 POLICIES: tuple[Policy, ...] = ("closed", "never", "weekly")
 
@@ -103,8 +104,17 @@ def evaluate(
     return written
 
 
+@dataclass(slots=True)
+class Calm:
+    """What the worlds of a seed have in common: all until the drift begins, as the first of them went through it."""
+
+    days: Shared
+    challengers: dict[int, Challenger] = field(default_factory=dict)
+    runs: dict[Policy, Run] = field(default_factory=dict)
+
+
 def score_one(
-    name: str, seed: int, settings: Settings, plot: Path | None, calm: dict[int, Challenger], **changes: Any
+    name: str, seed: int, settings: Settings, plot: Path | None, calm: Calm | None = None, **changes: Any
 ) -> WorldScore:
     """Live through one world under every policy and score it.
 
@@ -117,17 +127,19 @@ def score_one(
     plot
         File for the world's plot; None for no plot.
     calm
-        Challengers trained on days before the drift, which all kinds of a seed have in common; new ones are added.
+        What another world of this seed, size and these settings went through before the drift; filled by the first.
     **changes
         Fields of the world that differ from the handbook's (its size).
     """
     drift, start = kind(name), episode_start(seed)
     days = start + DRIFTED_DAYS
-    history = live(world_of(drift, seed).changed(**changes), days + JUDGED_DAYS)
-    trainer = Trainer(history, settings, calm)
+    calm = calm or Calm(Shared(start))
+    history = live(world_of(drift, seed).changed(**changes), days + JUDGED_DAYS, calm.days)
+    trainer = Trainer(history, settings, calm.challengers)
     loop = Loop(history, settings, FIRST_SCORED, days - 1, trainer)
-    runs = {policy: loop.run(policy) for policy in POLICIES}
-    calm.update(trainer.trained(start - 1))
+    runs = {policy: loop.run(policy, calm.runs.get(policy)) for policy in POLICIES}
+    calm.challengers |= trainer.trained(start - 1)
+    calm.runs = {policy: run.before(start) for policy, run in runs.items()}
     score = score_world(drift, seed, start, runs, settings.drift)
     if plot is not None:
         plot_world(f"{name}: {drift.description} (seed {seed})", score.start, runs, plot)
@@ -154,7 +166,7 @@ def _on_one_core(task: _Task) -> list[tuple[WorldScore, str]]:
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415
 
     numba.set_num_threads(1)
-    calm: dict[int, Challenger] = {}
+    calm = Calm(Shared(episode_start(task.seed)))
     found = []
     with threadpool_limits(1):
         for name in task.kinds:

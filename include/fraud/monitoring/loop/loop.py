@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Literal
 
@@ -63,6 +63,10 @@ class Run:
     days: list[Day] = field(default_factory=list)
     trainings: list[Training] = field(default_factory=list)
 
+    def before(self, day: int) -> Run:
+        """Return the part of the run that was over when a day began."""
+        return Run([one for one in self.days if one.day < day], [one for one in self.trainings if one.as_of <= day])
+
 
 class Loop:
     """One world under several policies; what they have in common is trained once.
@@ -86,14 +90,33 @@ class Loop:
         self._first, self._last = first, last
         self._trainer = trainer or Trainer(history, settings)
 
-    def run(self, policy: Policy) -> Run:
-        """Live through the days under a policy."""
+    def run(self, policy: Policy, begun: Run | None = None) -> Run:
+        """Live through the days under a policy.
+
+        Parameters
+        ----------
+        policy
+            Who scores.
+        begun
+            The run's first days, lived through in a world that is the same until they end.
+        """
         run = Run()
         served = {1: self._trainer.challenger(self._first)}
         effective = self._first
         score = np.full(len(self._history.day), np.nan)
         versions = np.zeros(len(self._history.day), np.int64)
-        for day in range(self._first, self._last + 1):
+        for one in begun.trainings if begun else ():
+            # What it was worth shows in the days after it, which need not be the same.
+            gain = self._gain(one.as_of, served[max(served)]) if one.promoted else 0.0
+            run.trainings.append(replace(one, gain=gain))
+            if one.promoted:
+                served[max(served) + 1], effective = self._trainer.challenger(one.as_of), one.as_of
+        for scored in begun.days if begun else ():
+            rows = self._history.rows(scored.day, scored.day)
+            score[rows] = served[scored.version].model.predict_proba(self._history.features[rows])
+            versions[rows] = scored.version
+            run.days.append(scored)
+        for day in range(self._first + len(run.days), self._last + 1):
             version, champion = max(served), served[max(served)]
             rows = self._history.rows(day, day)
             score[rows] = champion.model.predict_proba(self._history.features[rows])
@@ -185,15 +208,15 @@ class Loop:
         return (day + 1 - self._first) % 7 == 0
 
     def _train(self, as_of: int, kind: Literal["scheduled", "alarm"], champion: Challenger, *, gated: bool) -> Training:
-        challenger = self._trainer.challenger(as_of)
         promoted, reason = True, "promoted whatever it is worth"
         if gated:
             verdict = self._trainer.compare(as_of, kind, champion.model)
             promoted, reason = verdict.promote, verdict.reason
+        return Training(as_of, kind, promoted, reason, self._gain(as_of, champion) if promoted else 0.0)
+
+    def _gain(self, as_of: int, champion: Challenger) -> float:
+        """Return what the challenger as of a day is worth beside the champion, by the truth of the days that follow."""
         rows = self._history.rows(as_of, as_of + JUDGED_DAYS - 1)
-        gain = 0.0
-        if promoted:
-            truth, features = self._history.is_fraud[rows], self._history.features[rows]
-            new, old = (one.model.predict_proba(features) for one in (challenger, champion))
-            gain = average_precision(truth, new) - average_precision(truth, old)
-        return Training(as_of, kind, promoted, reason, gain)
+        truth, features = self._history.is_fraud[rows], self._history.features[rows]
+        new, old = (one.model.predict_proba(features) for one in (self._trainer.challenger(as_of), champion))
+        return average_precision(truth, new) - average_precision(truth, old)

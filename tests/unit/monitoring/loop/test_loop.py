@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from fraud.errors import ConfigurationError
-from fraud.monitoring.loop.evaluate import POLICIES, score_one
-from fraud.monitoring.loop.history import History, live
+from fraud.monitoring.loop.evaluate import POLICIES, Calm, score_one
+from fraud.monitoring.loop.history import History, Shared, live
 from fraud.monitoring.loop.kinds import KINDS, episode_start, kind, world_of
 from fraud.monitoring.loop.loop import Loop, Policy, Run
 from fraud.monitoring.loop.plots import plot_world
-from fraud.monitoring.loop.training import Challenger, Trainer, held_out
+from fraud.monitoring.loop.training import Trainer, held_out
 from fraud.settings import Settings
 from fraud.simulator.episodes import AmountInflation
 
@@ -116,11 +116,12 @@ def test_plot__of_the_same_runs_has_the_same_bytes(loop: Loop, tmp_path: Path) -
 
 @pytest.mark.slow
 def test_evaluation__of_small_worlds_is_the_same_again_and_the_loop_repairs(tmp_path: Path) -> None:
-    known: dict[int, Challenger] = {}
-    score_one("amounts", 3, SETTINGS, None, known, **SMALL)
-    assert {72, 79, 86, 93, 100, 107} <= set(known)
-    assert max(known) <= episode_start(3) + 7
-    scores = [score_one("card_testing", 3, SETTINGS, tmp_path / "plot.png", calm, **SMALL) for calm in ({}, known)]
+    calm = Calm(Shared(episode_start(3)))
+    score_one("amounts", 3, SETTINGS, None, calm, **SMALL)
+    assert {72, 79, 86, 93, 100, 107} <= set(calm.challengers)
+    assert max(calm.challengers) <= episode_start(3) + 7
+    assert {run.days[-1].day for run in calm.runs.values()} == {episode_start(3) - 1}
+    scores = [score_one("card_testing", 3, SETTINGS, tmp_path / "plot.png", one, **SMALL) for one in (None, calm)]
     assert scores[0] == scores[1]
     assert scores[0].start == episode_start(3)
     assert scores[0].noticed["labels"] is not None
