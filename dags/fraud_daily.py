@@ -39,7 +39,7 @@ from airflow.sdk import CronDataIntervalTimetable, Param, dag, get_current_conte
 
 from fraud.orchestration.groups import Groups
 from fraud.orchestration.objects import Objects
-from fraud.orchestration.operators import default_args, fail_fast, owner_links
+from fraud.orchestration.operators import MACROS, default_args, fail_fast, owner_links
 from fraud.orchestration.registry import packages_of
 from fraud.orchestration.requests import daily_request
 from fraud.settings import Settings
@@ -61,6 +61,7 @@ settings = Settings.from_environment()
     default_args=default_args(settings),
     tags=["fraud", "daily"],
     owner_links=owner_links(settings),
+    user_defined_macros=MACROS,
     doc_md=__doc__,
     params={
         "date": Param(

@@ -8,6 +8,7 @@ train        │ at every step; nothing is acted on
 scoring      │
 drift        ┘
 rescore        another version, in its own table
+erase          a card's data, from every layer
 ```
 
 Without dates and steps it bootstraps an environment: everything before the first scheduled day, the first champion, its
@@ -21,6 +22,8 @@ nothing.
 - score days that were missed: dates, *Steps* scoring (and drift); each day by its own champion
 - ask what another version says of delivered days: dates, *Steps* rescore, *Model version*. The answer goes into the
   table `rescores`; the alerts that were sent, and the labels that they led to, stay.
+- delete a card's data, which a person may ask for: *Steps* erase, *Card*. Pause `fraud_daily` first. It goes from every
+  layer, and stays out of what is delivered or computed again; the last task looks through all layers.
 
 **When it fails**
 
@@ -37,10 +40,10 @@ from airflow.sdk import Param, chain, dag, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
 
 from fraud import warehouse
-from fraud.orchestration import interventions
+from fraud.orchestration import erasures, interventions
 from fraud.orchestration.groups import Groups
 from fraud.orchestration.objects import Objects
-from fraud.orchestration.operators import Operators, default_args, fail_fast, owner_links
+from fraud.orchestration.operators import MACROS, Operators, default_args, fail_fast, owner_links
 from fraud.orchestration.plans import store_world
 from fraud.orchestration.registry import packages_of
 from fraud.orchestration.requests import HISTORY_STEPS, history_request
@@ -61,6 +64,7 @@ settings = Settings.from_environment()
     default_args=default_args(settings),
     tags=["fraud", "history", "by hand"],
     owner_links=owner_links(settings),
+    user_defined_macros=MACROS,
     doc_md=__doc__,
     params={
         "start": Param(
@@ -104,6 +108,15 @@ settings = Settings.from_environment()
             description="What to simulate, chosen once, at the first bootstrap. Empty: the deployment's setting.",
             section="First bootstrap only",
         ),
+        "card": Param(
+            None,
+            type=["null", "integer"],
+            minimum=0,
+            title="Card",
+            description="For step erase only: the customer_id whose data is deleted, which cannot be undone. Empty: "
+            "what was erased before, once more.",
+            section="Deleting a card only",
+        ),
     },
 )
 def fraud_history() -> None:
@@ -140,6 +153,7 @@ def fraud_history() -> None:
         groups.scoring(request, wait=False),
         groups.drift(request, act=False),
         interventions.rescore(groups, request),
+        erasures.erase(groups, request),
     )
 
 

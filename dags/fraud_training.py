@@ -41,7 +41,7 @@ from fraud.models.candidates import CANDIDATES, overrides_schema
 from fraud.orchestration import interventions, notes
 from fraud.orchestration.groups import Groups
 from fraud.orchestration.objects import Objects
-from fraud.orchestration.operators import default_args, fail_fast, owner_links
+from fraud.orchestration.operators import MACROS, default_args, fail_fast, owner_links
 from fraud.orchestration.registry import packages_of
 from fraud.orchestration.requests import read_world, run_folder
 from fraud.orchestration.training_requests import training_run
@@ -63,6 +63,7 @@ settings = Settings.from_environment()
     default_args=default_args(settings),
     tags=["fraud", "training"],
     owner_links=owner_links(settings),
+    user_defined_macros=MACROS,
     doc_md=__doc__,
     params={
         "kind": Param(

@@ -108,6 +108,16 @@ def decision(day: date) -> str:
     return f"monitoring/decisions/{day}.json"
 
 
+def erasures() -> str:
+    """Folder of what was erased on request: the list that deliveries pass, and how much the last erasure was."""
+    return "erasures/"
+
+
+def erased() -> str:
+    """Key of the list of what was erased (``fraud.erasure.erased``); none means that nothing was."""
+    return f"{erasures()}erased.json"
+
+
 def retraining() -> str:
     """Key of whether the retraining loop is paused, and by whom; none means that it runs."""
     return "monitoring/retraining.json"

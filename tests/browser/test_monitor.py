@@ -21,7 +21,7 @@ EARLIER = LAST - timedelta(days=1)
 def test_plugin__is_listed_without_import_errors(site):
     with site.client("admin") as client:
         plugins = {plugin["name"]: plugin for plugin in client.get("/api/v2/plugins").json()["plugins"]}
-        assert set(plugins) == {"fraud_monitor", "fraud_run_notes"}
+        assert set(plugins) == {"fraud_monitor", "fraud_run_notes", "fraud_task_logs"}
         plugin = plugins["fraud_monitor"]
         assert {view["destination"] for view in plugin["external_views"]} == {"nav", "dag_run"}
         assert client.get("/api/v2/plugins/importErrors").json()["total_entries"] == 0

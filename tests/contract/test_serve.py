@@ -1,6 +1,7 @@
 """The serving container over HTTP: one line out for every line in, or a 4xx with the reason."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -139,7 +140,7 @@ def test_invocations__refuse_other_methods(client):
 
 def test_serve__without_a_model_says_so_and_exits(tmp_path, capsys):
     assert serve.main({"SAGEMAKER_BASE_DIR": str(tmp_path)}) == 5
-    assert "serve: there is no model at" in capsys.readouterr().err
+    assert "there is no model at" in json.loads(capsys.readouterr().err)["message"]
 
 
 def test_serve__answers_on_the_port_it_is_told_and_stops_when_told(tmp_path, model):

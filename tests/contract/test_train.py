@@ -147,12 +147,11 @@ def test_train__without_hyperparameters(tmp_path, monkeypatch):
     assert "hyperparameters.json cannot be read" in failure
 
 
-def test_train__a_bug_keeps_its_traceback_and_says_so(tmp_path, monkeypatch):
+def test_train__a_bug_keeps_its_traceback_and_says_so(tmp_path, monkeypatch, capsys):
     put(tmp_path, {"a.csv": LINES}, GOOD)
     monkeypatch.setattr(train.training, "fit", lambda *_, **__: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        run(tmp_path, monkeypatch)
-    assert (tmp_path / "output" / "failure").read_text() == "internal error: ZeroDivisionError: division by zero"
+    assert run(tmp_path, monkeypatch) == (1, "internal error: ZeroDivisionError: division by zero")
+    assert json.loads(capsys.readouterr().err)["traceback"].endswith("ZeroDivisionError: division by zero")
 
 
 def test_train__runs_with_a_literal_opt_ml(tmp_path):
@@ -170,5 +169,5 @@ def test_train__runs_with_a_literal_opt_ml(tmp_path):
     (tmp_path / "input" / "data" / "train" / "a.csv").write_text("no,numbers\n")
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 4
-    assert done.stderr == "train: train/a.csv: line 1 has 2 fields, expected 16\n"
+    assert json.loads(done.stderr)["message"] == "train/a.csv: line 1 has 2 fields, expected 16"
     assert (tmp_path / "output" / "failure").read_text() == "train/a.csv: line 1 has 2 fields, expected 16"

@@ -156,7 +156,9 @@ def test_task__deferred_knows_its_job_again_and_tells_its_reason(connected, monk
 
 
 def test_task__that_completes_is_a_success(connected) -> None:
-    task = operator(connected, "print('done')")
-    assert task.execute({})["Processing"]["ProcessingJobStatus"] == "Completed"
+    task, instance = operator(connected, "print('done')"), Instance()
+    assert task.execute({"ti": instance})["Processing"]["ProcessingJobStatus"] == "Completed"
+    assert instance.pushed["job"]["instance"] == "ml.m5.xlarge"
+    assert 0 < instance.pushed["job"]["seconds"] < 60
     task.on_kill()
     assert status(connected, task) == "Completed"

@@ -342,3 +342,40 @@ def test_alert_activity__shows_the_cards_days_up_to_the_alert(warehouse: Warehou
                 expected.append((str(day), rank, moment, f"{one.amount:.2f}", world.scores[one.id], verdict))
     assert rows == expected
     assert rows
+
+
+def test_erasing__deletes_a_cards_rows_from_every_table_and_no_other(local_aws: LocalStack, world: World) -> None:
+    warehouse = Warehouse.create(local_aws, "erasing")
+    warehouse.run(sql.create_schema())
+    warehouse.run(load(warehouse, "transactions", world.transactions))
+    warehouse.run(load_labels(warehouse, "chargeback", [one for one in world.labels if one.source == "chargeback"]))
+    warehouse.run(
+        load(warehouse, "predictions", [(one.id, one.day, 1, world.scores[one.id]) for one in world.transactions])
+    )
+    warehouse.run([f"INSERT INTO fraud.customers VALUES ({customer}, 1, 1, 1, 1, 1)" for customer in CUSTOMERS])
+    gone = [one.id for one in world.transactions if one.customer == 3]
+    # The last one's row is not there any more, what was made of it still is.
+    warehouse.run(f"DELETE FROM fraud.transactions WHERE transaction_id = {gone[-1]}")
+    uris = []
+    for name, ids in (("customers", [3]), ("transactions", gone)):
+        body = "".join(f"{number}\n" for number in ids).encode()
+        local_aws.client("s3").put_object(Bucket=warehouse.bucket, Key=f"erasures/{name}.csv", Body=body)
+        uris.append(f"s3://{warehouse.bucket}/erasures/{name}.csv")
+    left = f"s3://{warehouse.bucket}/left/"
+
+    def counts() -> dict[str, int]:
+        warehouse.run(sql.count_erased(*uris, left))
+        key = local_aws.client("s3").list_objects_v2(Bucket=warehouse.bucket, Prefix="left/")["Contents"][0]["Key"]
+        text = local_aws.client("s3").get_object(Bucket=warehouse.bucket, Key=key)["Body"].read().decode()
+        return {table: int(rows) for table, rows in (line.split(",") for line in text.split())}
+
+    assert set(counts()) == {
+        "transactions", "customers", "label_deliveries", "predictions", "rescores", "alerts", "features", "features_v2",
+    }  # fmt: skip
+    assert {table: n for table, n in counts().items() if n} == {
+        "transactions": len(gone) - 1, "customers": 1, "label_deliveries": len(gone), "predictions": len(gone),
+    }  # fmt: skip
+    warehouse.run(sql.erase(*uris))
+    assert set(counts().values()) == {0}
+    kept = warehouse.rows("SELECT COUNT(*) AS n FROM fraud.predictions")[0][0]
+    assert kept == len(world.transactions) - len(gone)

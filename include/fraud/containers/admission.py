@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fraud.containers.paths import JobPaths
 from fraud.containers.summary import write_summary
+from fraud.erasure.erased import Erased
 from fraud.ingest.delivery import read_delivery
 from fraud.ingest.gate import Admitted, Gate
 from fraud.parquet import write_parquet
@@ -30,14 +31,15 @@ class Admission:
     ----------
     paths
         Outputs ``transactions``, ``labels``, ``customers``, ``terminals``, ``quarantine`` and ``summary``; input
-        ``transactions`` may hold days before, admitted earlier.
+        ``transactions`` may hold days before, admitted earlier, input ``erasures`` the list of what was erased.
     world
         The world that the days belong to.
     """
 
     def __init__(self, paths: JobPaths, world: World) -> None:
         self._paths, self._world = paths, world
-        self._gate = Gate(world.start, lru_cache(_DAYS_KEPT)(self._ids_of))
+        self.erased = Erased.read(paths.input("erasures"))
+        self._gate = Gate(world.start, lru_cache(_DAYS_KEPT)(self._ids_of), self.erased)
 
     def admit(self, folder: Path, day: date, also: Sequence[Path] = ()) -> None:
         """Check a delivered day and write what is admitted of it, what is quarantined, and the day's summary.

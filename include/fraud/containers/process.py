@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
+from fraud.containers.logs import start_log
 from fraud.containers.paths import JobPaths
 from fraud.containers.summary import write_text
 from fraud.errors import FraudError
@@ -27,6 +27,9 @@ STEPS = {
     "collect": ("start", "end", "model_version", "alert_budget"),
     "evaluate": (),
     "monitor": ("start", "end", "html"),
+    "erase": (),
+    "replace": (),
+    "verify_erasure": (),
 }
 """Steps and the arguments that each takes; ``fraud.containers.steps.<step>.run(paths, **arguments)`` does the work."""
 
@@ -50,23 +53,26 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one step; return its exit code (0, or the error's own).
 
-    An error that the input is to blame for is one line on standard error and in the message file; any other keeps its
-    traceback, for it is a bug.
+    An error that the input is to blame for is one line of the log and the text of the message file; any other is logged
+    with its traceback, for it is a bug.
     """
     arguments = vars(_parser().parse_args(argv))
     step = arguments.pop("step")
     paths = JobPaths.from_environment()
+    version = {name: value for name, value in arguments.items() if name == "model_version"}
+    log = start_log(step, **version)
     began = time.monotonic()
     try:
         importlib.import_module(f"fraud.containers.steps.{step}").run(paths, **arguments)
     except FraudError as error:
         write_text(paths.message, str(error))
-        print(f"{step}: {error}", file=sys.stderr, flush=True)  # noqa: T201
+        log.error("%s", error)
         return error.exit_code
     except Exception as error:
         write_text(paths.message, f"{step}: internal error: {type(error).__name__}: {error}")
-        raise
-    print(f"{step}: done in {time.monotonic() - began:.1f} s", flush=True)  # noqa: T201
+        log.exception("internal error")
+        return 1
+    log.info("done in %.1f s", time.monotonic() - began)
     return 0
 
 

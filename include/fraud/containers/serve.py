@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from fraud.containers.logs import start_log
 from fraud.containers.paths import JobPaths
 from fraud.containers.rows import parse_rows
 from fraud.errors import DataError, FraudError
@@ -89,14 +89,15 @@ def main(environment: Mapping[str, str] | None = None) -> int:
     """Load ``model/`` and serve it until told to stop; return the exit code."""
     environment = os.environ if environment is None else environment
     folder: Path = JobPaths.from_environment(environment).base / "model"
+    log = start_log("serve", environment)
     try:
         model = artefact.load(folder)
     except FraudError as error:
-        print(f"serve: {error}", file=sys.stderr, flush=True)  # noqa: T201
+        log.error("%s", error)
         return error.exit_code
     # SageMaker tells the port only where it is not 8080 (several containers in one endpoint).
     port = int(environment.get("SAGEMAKER_BIND_TO_PORT", "8080"))
-    uvicorn.run(application(model), host="0.0.0.0", port=port, log_level="warning", access_log=False)  # noqa: S104
+    uvicorn.run(application(model), host="0.0.0.0", port=port, log_config=None, log_level="warning", access_log=False)  # noqa: S104
     return 0
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
+import logging
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 import fraud
+from fraud.containers.logs import start_log
 from fraud.containers.paths import JobPaths
 from fraud.containers.rows import parse_rows
 from fraud.containers.summary import write_text
@@ -26,6 +27,8 @@ from fraud.features.catalogue import feature_names
 from fraud.models import artefact, metrics, training
 
 __all__ = ["main", "read_channel", "run"]
+
+logger = logging.getLogger(__name__)
 
 _OURS = ("candidate", "seed", "feature_version")
 
@@ -108,10 +111,11 @@ def run(paths: JobPaths) -> None:
         overrides=overrides,
         description={"code_version": fraud.__version__, "feature_version": version, "train_digest": digest},
     )
-    print(f"train: {name}: {len(is_fraud)} rows, {int(is_fraud.sum())} frauds, {len(names)} features")  # noqa: T201
+    logger.info("%s: %d rows, %d frauds, %d features", name, len(is_fraud), is_fraud.sum(), len(names))
     if (channels / "validation").is_dir():
         features, is_fraud = read_channel(channels / "validation", len(names))
         scores = model.predict_proba(features)
+        # Not as JSON: these are the lines that a tuning job looks for.
         print(f"validation:average_precision={metrics.average_precision(is_fraud, scores):.6f}")  # noqa: T201
         print(f"validation:auc_roc={metrics.auc_roc(is_fraud, scores):.6f}")  # noqa: T201
     artefact.save(model, paths.base / "model")
@@ -120,17 +124,19 @@ def run(paths: JobPaths) -> None:
 def main() -> int:
     """Run one training job; return its exit code (0, or the error's own), the reason in ``output/failure``."""
     paths = JobPaths.from_environment()
+    start_log("train")
     began = time.monotonic()
     try:
         run(paths)
     except FraudError as error:
         write_text(paths.failure, str(error))
-        print(f"train: {error}", file=sys.stderr, flush=True)  # noqa: T201
+        logger.error("%s", error)
         return error.exit_code
     except Exception as error:
         write_text(paths.failure, f"internal error: {type(error).__name__}: {error}")
-        raise
-    print(f"train: done in {time.monotonic() - began:.1f} s", flush=True)  # noqa: T201
+        logger.exception("internal error")
+        return 1
+    logger.info("done in %.1f s", time.monotonic() - began)
     return 0
 
 

@@ -26,6 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from fraud.erasure.erased import Erased
 from fraud.errors import DataError
 from fraud.ingest.policy import CHECKS, LIMITS
 from fraud.schema import arrow_schema
@@ -96,10 +97,18 @@ class Delivered:
     """
 
     def __init__(self, parts: Sequence[tuple[str, pa.Table]], digest: str) -> None:
+        self._parts = parts
         self.rows = pa.concat_tables([table for _, table in parts]).combine_chunks()
         self.digest = digest
         self._files = [name for name, _ in parts]
         self._ends = np.cumsum([table.num_rows for _, table in parts])
+
+    def without(self, erased: Erased) -> Delivered:
+        """Return the table without the rows that were erased on request; the others keep their places."""
+        kept = [(name, erased.keep(table)) for name, table in self._parts]
+        if all(table is before for (_, table), (_, before) in zip(kept, self._parts, strict=True)):
+            return self
+        return Delivered(kept, self.digest)
 
     def place(self, position: int) -> tuple[str, int]:
         """Return file and row, from 0, of a row of the table."""

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from fraud.erasure.erased import Erased
 from fraud.ingest.delivery import SCHEMAS, Delivered, Delivery, DeliveryRefused
 from fraud.ingest.policy import CHECKS, LIMITS
 from fraud.schema import IDS_PER_DAY, arrow_schema
@@ -70,10 +71,12 @@ class Gate:
         Date of the world's day 0, from which transaction ids count days.
     ids_of
         The transactions that were admitted on other days, for labels.
+    erased
+        Cards and transactions that were erased on request: their rows are left out, before anything else is looked at.
     """
 
-    def __init__(self, start: date, ids_of: IdsOf) -> None:
-        self._start, self._ids_of = start, ids_of
+    def __init__(self, start: date, ids_of: IdsOf, erased: Erased | None = None) -> None:
+        self._start, self._ids_of, self._erased = start, ids_of, erased or Erased()
         self._profiles: dict[tuple[str, str], tuple[_Rows, NDArray[np.int64]]] = {}
 
     def admit(self, delivery: Delivery) -> Admitted:
@@ -84,11 +87,11 @@ class Gate:
         DeliveryRefused
             When so much is wrong that the day as a whole cannot be trusted.
         """
-        tables = delivery.tables
+        tables = {kind: delivered.without(self._erased) for kind, delivered in delivery.tables.items()}
         customers, known_customers = self._profile("customers", "customer_id", tables["customers"])
         terminals, known_terminals = self._profile("terminals", "terminal_id", tables["terminals"])
-        transactions = self._transactions(delivery, known_customers, known_terminals)
-        labels = self._labels(delivery, transactions)
+        transactions = self._transactions(delivery.day, tables["transactions"], known_customers, known_terminals)
+        labels = self._labels(delivery.day, tables["labels"], transactions)
         checked = {"customers": customers, "terminals": terminals, "transactions": transactions, "labels": labels}
         problems = [problem for kind, rows in checked.items() for problem in rows.too_many(kind)]
         volume = _volume(transactions, customers)
@@ -130,10 +133,12 @@ class Gate:
             self._profiles[kind, delivered.digest] = found
         return found
 
-    def _transactions(self, delivery: Delivery, customers: NDArray[np.int64], terminals: NDArray[np.int64]) -> _Rows:
-        rows = _Rows(delivery.tables["transactions"])
-        today = (delivery.day - _EPOCH).days
-        first = self._first_id(delivery.day)
+    def _transactions(
+        self, day: date, delivered: Delivered, customers: NDArray[np.int64], terminals: NDArray[np.int64]
+    ) -> _Rows:
+        rows = _Rows(delivered)
+        today = (day - _EPOCH).days
+        first = self._first_id(day)
         rows.reject("null", rows.nulls())
         moment = _moments(rows, "tx_datetime") // (86_400 * _MICROSECONDS)
         rows.reject("late", (_days(rows, "tx_date") < today) & (moment < today))
@@ -151,9 +156,9 @@ class Gate:
         rows.sort(["transaction_id"])
         return rows
 
-    def _labels(self, delivery: Delivery, transactions: _Rows) -> _Rows:
-        rows = _Rows(delivery.tables["labels"])
-        today = (delivery.day - _EPOCH).days
+    def _labels(self, day: date, delivered: Delivered, transactions: _Rows) -> _Rows:
+        rows = _Rows(delivered)
+        today = (day - _EPOCH).days
         rows.reject("null", rows.nulls())
         rows.reject("label_source", pc.not_equal(rows.table["source"], "chargeback").to_numpy(zero_copy_only=False))
         rows.reject("label_day", _moments(rows, "known_at") // (86_400 * _MICROSECONDS) != today)
@@ -161,7 +166,7 @@ class Gate:
         ids, of_day = rows.array("transaction_id"), _days(rows, "tx_date").astype(np.int64)
         start = (self._start - _EPOCH).days
         rows.reject("label_identity", (ids < 0) | (ids // IDS_PER_DAY != of_day - start))
-        rows.reject("label_transaction", self._unknown(rows, delivery.day, transactions))
+        rows.reject("label_transaction", self._unknown(rows, day, transactions))
         rows.reject_duplicates(["transaction_id", "known_at"])
         rows.sort(["transaction_id", "known_at"])
         return rows

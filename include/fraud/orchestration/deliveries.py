@@ -43,6 +43,8 @@ def plan_transactions(settings: Settings, objects: Objects, request: Request, at
     days = step_days(request, "transactions")
     uri = settings.layout.uri
     delivered = _delivered(objects, request, days) if settings.delivered else []
+    if objects.exists(layout.erased()):
+        delivered.append(jobs.Input("erasures", uri(layout.erasures())))
     outputs = {output: uri(root) for output, root in ROOTS.items() if output != "truth" or not settings.delivered}
     return jobs.processing_job(
         settings,
@@ -50,6 +52,7 @@ def plan_transactions(settings: Settings, objects: Objects, request: Request, at
         ["ingest" if settings.delivered else "simulate", "--start", str(days[0]), "--end", str(days[-1])],
         [jobs.Input("world", uri("world/")), *delivered],
         {**outputs, "summary": uri("summaries/transactions/")},
+        jobs.labels(request["run"], str(days[0]), str(days[-1])),
     )
 
 

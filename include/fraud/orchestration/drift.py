@@ -102,6 +102,7 @@ def plan_report(
             *stage.unloaded("labelled"),
         ],
         {**{output: uri(root) for output, root in ROOTS.items()}, "summary": uri("summaries/drift/")},
+        jobs.labels(request["run"], str(days[0]), str(days[-1])),
     )
 
 

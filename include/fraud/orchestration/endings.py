@@ -12,7 +12,10 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowException, TaskDeferred
 from botocore.exceptions import BotoCoreError, ClientError
 
-__all__ = ["EndsItsJob"]
+__all__ = ["JOB", "EndsItsJob"]
+
+JOB = "job"
+"""XCom key of what a completed job took: its instance, and seconds from its start to its end."""
 
 _NAME = "job_name"
 
@@ -39,7 +42,7 @@ class EndsItsJob:
             raise
         except BaseException as error:
             raise self._failed(error) from error
-        self._refuse_unfinished()
+        self._conclude(context)
         return result
 
     def defer(self, **options: Any) -> Any:
@@ -56,7 +59,7 @@ class EndsItsJob:
             raise
         except BaseException as error:
             raise self._failed(error) from error
-        self._refuse_unfinished()
+        self._conclude(context)
         return result
 
     def on_kill(self) -> None:
@@ -93,12 +96,18 @@ class EndsItsJob:
         )
         return told
 
-    def _refuse_unfinished(self) -> None:
+    def _conclude(self, context: Any) -> None:
+        """Refuse a job that did not complete; leave what it took for the run's metrics."""
         job = self._call("describe")
         status = job[f"{self.job_kind}JobStatus"]
         if status != "Completed":
             reason = job.get("ExitMessage") or job.get("FailureReason") or "somebody stopped it, or its time was up"
             raise AirflowException(f"job {self._name()} is {status}: {reason}; clear the task to run it again")
+        began, ended = job.get(f"{self.job_kind}StartTime"), job.get(f"{self.job_kind}EndTime")
+        if began and ended:  # a tuning job has neither: its training jobs are billed, each for itself
+            place = job.get("ProcessingResources", {}).get("ClusterConfig") or job.get("ResourceConfig")
+            instance = (place or job["TransformResources"])["InstanceType"]
+            context["ti"].xcom_push(JOB, {"instance": instance, "seconds": (ended - began).total_seconds()})
 
     def _stop(self) -> None:
         try:

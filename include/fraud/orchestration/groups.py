@@ -13,7 +13,18 @@ from airflow.sdk import Asset, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
 
 from fraud import layout
-from fraud.orchestration import deliveries, drift, notes, notifications, page, plans, training, tuning, verdicts
+from fraud.orchestration import (
+    deliveries,
+    drift,
+    metrics,
+    notes,
+    notifications,
+    page,
+    plans,
+    training,
+    tuning,
+    verdicts,
+)
 from fraud.orchestration.objects import Objects
 from fraud.orchestration.operators import Operators, fail_fast
 from fraud.orchestration.registry import packages_of
@@ -233,6 +244,8 @@ class Groups:
             decided = verdicts.register_best(settings, objects, client, request["training"], **this_run())
             page.publish_models(objects, packages_of(settings)[1])
             notes.say(f"Version {decided['model_version']} ({decided['best']}): {decided['verdict']['reason']}")
+            if not request.get("days"):  # what a run over days has cost is put once, as it closes them
+                metrics.publish(settings, objects, get_current_context())
             return verdicts.load_verdict(settings, objects, decided)
 
         @task_group(group_id="train")
@@ -307,6 +320,7 @@ class Groups:
             decisions = {str(day): objects.read_json(layout.decision(day)) for day in step_days(request, "drift")}
             page.publish(settings, objects, packages_of(settings)[1], request, decisions, **this_run())
             drift.close_days(settings, objects, request)
+            metrics.publish(settings, objects, get_current_context(), step_days(request, "drift")[-1] if act else None)
 
         @task_group(group_id="drift")
         def drift_group() -> None:

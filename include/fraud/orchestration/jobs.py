@@ -9,7 +9,7 @@ from typing import Any
 
 from fraud.settings import Settings
 
-__all__ = ["Input", "job_name", "processing_job", "training_job", "transform_job"]
+__all__ = ["Input", "job_name", "labels", "processing_job", "training_job", "transform_job"]
 
 _VOLUME_GB = 30
 _MAX_NAME = 63
@@ -30,6 +30,11 @@ def job_name(settings: Settings, what: str, run_id: str, attempt: int, longest: 
     return f"{settings.environment}-{what}"[: longest - len(suffix) - 1].replace("_", "-") + f"-{suffix}"
 
 
+def labels(run: str, first: str, last: str = "") -> dict[str, str]:
+    """Return the variables that tell a job which run and days it works for: they stand on each line of its log."""
+    return {"FRAUD_RUN": run, "FRAUD_DAY": first if last in ("", first) else f"{first}/{last}"}
+
+
 def _cluster(instance: str) -> dict[str, Any]:
     return {"InstanceCount": 1, "InstanceType": instance, "VolumeSizeInGB": _VOLUME_GB}
 
@@ -40,6 +45,7 @@ def processing_job(
     arguments: Sequence[str],
     inputs: Sequence[Input],
     outputs: Mapping[str, str],
+    labelled: Mapping[str, str],
     max_seconds: int = 3600,
 ) -> dict[str, Any]:
     """Return the configuration of a processing job of the project's image.
@@ -56,12 +62,15 @@ def processing_job(
         Folders below ``/opt/ml/processing/input``.
     outputs
         ``s3://`` URI by folder below ``/opt/ml/processing/output``, uploaded when the job has succeeded.
+    labelled
+        :func:`labels`.
     max_seconds
         The job is stopped after this long.
     """
     return {
         "ProcessingJobName": name,
         "RoleArn": settings.role_arn,
+        "Environment": dict(labelled),
         "AppSpecification": {
             "ImageUri": settings.image,
             "ContainerEntrypoint": ["python", "-m", "fraud.containers.process"],
@@ -105,12 +114,14 @@ def training_job(
     hyperparameters: Mapping[str, str],
     train_uri: str,
     output_uri: str,
+    labelled: Mapping[str, str],
     max_seconds: int = 3600,
 ) -> dict[str, Any]:
     """Return the configuration of a training job on CSV data."""
     return {
         "TrainingJobName": name,
         "RoleArn": settings.role_arn,
+        "Environment": dict(labelled),
         "AlgorithmSpecification": {"TrainingImage": image, "TrainingInputMode": "File"},
         "HyperParameters": dict(hyperparameters),
         "InputDataConfig": [
@@ -134,7 +145,12 @@ def training_job(
 
 
 def transform_job(
-    settings: Settings, name: str, model_package_arn: str, input_manifest_uri: str, output_uri: str
+    settings: Settings,
+    name: str,
+    model_package_arn: str,
+    input_manifest_uri: str,
+    output_uri: str,
+    labelled: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return model and transform of a batch transform: the id stays beside the score and never reaches the model."""
     return {
@@ -146,6 +162,7 @@ def transform_job(
         "Transform": {
             "TransformJobName": name,
             "ModelName": name,
+            "Environment": dict(labelled),
             "BatchStrategy": "MultiRecord",
             "MaxPayloadInMB": 6,
             "TransformInput": {

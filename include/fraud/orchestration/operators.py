@@ -12,14 +12,18 @@ from airflow.providers.amazon.aws.operators.redshift_data import RedshiftDataOpe
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.sdk.exceptions import AirflowFailException
 
+import fraud
 from fraud.errors import FraudError
 from fraud.orchestration.links import Processing, Training, Transform, Tuning
 from fraud.settings import Settings
 
-__all__ = ["Operators", "default_args", "fail_fast", "owner_links"]
+__all__ = ["MACROS", "Operators", "default_args", "fail_fast", "owner_links"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+MACROS = {"code_version": fraud.__version__}
+"""Macros of every DAG; the plugin ``fraud_task_logs`` puts the version on each line of a task's log."""
 
 _OWNER = "fraud"
 _JOB_HOURS = 2

@@ -95,7 +95,8 @@ def plan_features(settings: Settings, objects: Objects, request: Request, attemp
         given = {**arguments, **{item.name: item.uri for item in inputs}, **outputs}
         return spark_job(settings, objects, stage.folder, name, given)
     options = [word for key, value in arguments.items() for word in (f"--{key}", value)]
-    return jobs.processing_job(settings, name, ["features", *options], inputs, outputs)
+    labelled = jobs.labels(request["run"], str(days[0]), str(days[-1]))
+    return jobs.processing_job(settings, name, ["features", *options], inputs, outputs, labelled)
 
 
 def record_features(settings: Settings, objects: Objects, request: Request) -> list[str]:
@@ -169,7 +170,14 @@ def plan_segment(
         "version": package.version,
         "model_data": package.model_data,
         "output": output,
-        "transform": jobs.transform_job(settings, name, package.arn, manifest.uri, settings.layout.uri(output)),
+        "transform": jobs.transform_job(
+            settings,
+            name,
+            package.arn,
+            manifest.uri,
+            settings.layout.uri(output),
+            jobs.labels(request["run"], str(days[0]), str(days[-1])),
+        ),
     }
 
 
@@ -218,6 +226,7 @@ def plan_collection(
                     **{output: uri(root) for output, root in target.roots.items()},
                     "summary": uri(f"summaries/{target.step}/"),
                 },
+                jobs.labels(request["run"], segment["start"], segment["end"]),
             )
         )
     return configurations
@@ -261,6 +270,7 @@ def plan_investigation(settings: Settings, objects: Objects, request: Request, a
         ["investigate", "--start", str(days[0]), "--end", str(days[-1])],
         [jobs.Input("world", uri("world/")), Stage(objects, request).input("alerts", "alerts/", scored)],
         {"labels": uri("raw/labels/"), "summary": uri("summaries/investigation/")},
+        jobs.labels(request["run"], str(days[0]), str(days[-1])),
     )
 
 

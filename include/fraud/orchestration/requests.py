@@ -24,6 +24,7 @@ from fraud.simulator.worlds import World, anchor, load_world
 
 __all__ = [
     "BOOTSTRAP_STEPS",
+    "ERASE",
     "HISTORY_STEPS",
     "daily_request",
     "history_request",
@@ -35,7 +36,10 @@ __all__ = [
 BOOTSTRAP_STEPS = ("prepare", "transactions", "features", "train", "scoring", "drift")
 """Steps that bootstrap a deployment, in the order in which they run."""
 
-HISTORY_STEPS = (*BOOTSTRAP_STEPS, "rescore")
+ERASE = "erase"
+"""Step of ``fraud_history`` that erases a card."""
+
+HISTORY_STEPS = (*BOOTSTRAP_STEPS, "rescore", ERASE)
 """Steps of ``fraud_history``, in the order in which they run."""
 
 
@@ -108,11 +112,13 @@ def history_request(
     ------
     ConfigurationError
         When the range ends before it starts, is given by half or without steps, or leaves the world; when a model
-        version is named without the step ``rescore``, or the other way round.
+        version is named without the step ``rescore``, or the other way round; when a card is named without the step
+        ``erase``, or that step stands beside others.
     MissingInputError
         When days that the first step builds on are missing, or nothing would score them.
     """
     steps = [step for step in HISTORY_STEPS if step in (params["steps"] or BOOTSTRAP_STEPS)]
+    _check_erasure(steps, params["card"])
     world = _world_to_run(settings, objects, params["world"], prepare="prepare" in steps)
     train_as_of = world.date_of(world.history.train_as_of + 1)
     last = settings.first_day - timedelta(days=1)
@@ -143,6 +149,7 @@ def history_request(
     return _request(
         settings, run_id, chosen, act=False, training=training,
         model_version=params["model_version"], world=world.to_json() if "prepare" in steps else None,
+        erase=ERASE in steps, card=params["card"],
     )  # fmt: skip
 
 
@@ -155,6 +162,8 @@ def _request(
     training: Mapping[str, Any] | None = None,
     model_version: int | None = None,
     world: str | None = None,
+    erase: bool = False,
+    card: int | None = None,
 ) -> dict[str, Any]:
     run = run_folder(run_id)
     staging = settings.layout.uri(f"staging/{run}/")
@@ -165,6 +174,8 @@ def _request(
         "training": training,
         "model_version": model_version,
         "world": world,
+        "erase": erase,
+        "card": card,
         "unload": {},
     }
     if "scoring" in days:
@@ -213,6 +224,13 @@ def _check_upstream(
             champion_of(start, packages)
     if "drift" in steps and "scoring" not in steps:
         read_days(objects, "scoring", days_between(*ranges["drift"]), f"drift of {start} to {end}")
+
+
+def _check_erasure(steps: Sequence[str], card: int | None) -> None:
+    if ERASE in steps and len(steps) > 1:
+        raise ConfigurationError(f"step {ERASE!r} runs alone, not with {', '.join(steps[:-1])}; trigger a run for each")
+    if card is not None and ERASE not in steps:
+        raise ConfigurationError(f"card {card} is for step {ERASE!r}; choose that step, or leave the card empty")
 
 
 def _check_rescore(

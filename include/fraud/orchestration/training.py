@@ -102,6 +102,7 @@ def plan_candidates(
             hyperparameters,
             uri(f"{folder}train/"),
             uri(f"{folder}models/{one['name']}/"),
+            jobs.labels(training["run"], training["as_of"]),
         )
         for one, (*_, hyperparameters) in zip(chosen, wanted, strict=True)
     ]
@@ -165,6 +166,7 @@ def plan_evaluation(
         ["evaluate"],
         inputs,
         {"evaluation": uri(f"{folder}evaluation/"), "reference": uri(f"{folder}reference/")},
+        jobs.labels(training["run"], training["as_of"]),
     )
 
 

@@ -102,6 +102,7 @@ def _tuning_job(
         {key: value for key, value in training["candidates"][name].items() if key not in searched},
         f"{folder}tuning/train/",
         f"{folder}tuning/models/{name}/",
+        jobs.labels(training["run"], training["as_of"]),
     )
     validation = {
         **job["InputDataConfig"][0],

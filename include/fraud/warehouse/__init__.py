@@ -14,8 +14,20 @@ from string import Template
 
 from fraud.errors import ConfigurationError
 from fraud.features.catalogue import VERSIONS, features_ddl
+from fraud.schema import TABLES, column_names
 
-__all__ = ["copy", "create_schema", "features_table", "load_days", "load_entities", "load_run", "query", "unload"]
+__all__ = [
+    "copy",
+    "count_erased",
+    "create_schema",
+    "erase",
+    "features_table",
+    "load_days",
+    "load_entities",
+    "load_run",
+    "query",
+    "unload",
+]
 
 
 def features_table(version: str) -> str:
@@ -132,6 +144,53 @@ def load_entities(table: str, key: str, manifest_uri: str) -> list[str]:
         f"INSERT INTO fraud.{table} SELECT * FROM {stage}",
         f"DROP TABLE {stage}",
     ]
+
+
+def erase(customers_uri: str, transactions_uri: str) -> list[str]:
+    """Return the statements that delete what was erased, from every table at once.
+
+    Parameters
+    ----------
+    customers_uri, transactions_uri
+        CSV files of one id a line.
+    """
+    staged = _stage_erased(customers_uri, transactions_uri)
+    return [*staged, *(f"DELETE FROM fraud.{table} WHERE {condition}" for table, condition in _ERASED.items())]
+
+
+def count_erased(customers_uri: str, transactions_uri: str, prefix_uri: str) -> list[str]:
+    """Return the statements that unload, as CSV, how many rows each table still has of what was erased."""
+    counts = [f"SELECT '{table}' AS kept, COUNT(*) AS n FROM fraud.{table} WHERE {_ERASED[table]}" for table in _ERASED]
+    return [*_stage_erased(customers_uri, transactions_uri), unload(" UNION ALL ".join(counts), prefix_uri, "csv")]
+
+
+def _stage_erased(customers_uri: str, transactions_uri: str) -> list[str]:
+    return [
+        "CREATE TEMP TABLE erased_customers (customer_id BIGINT)",
+        "CREATE TEMP TABLE erased_transactions (transaction_id BIGINT)",
+        copy("erased_customers", customers_uri),
+        copy("erased_transactions", transactions_uri),
+    ]
+
+
+def _conditions() -> dict[str, str]:
+    """Return which rows of each loaded table are about a card or transaction that was erased."""
+    loaded = [table for table in TABLES if table != "truth"]
+    columns = {table: column_names(table) for table in loaded}
+    columns |= {features_table(version): ["transaction_id"] for version in VERSIONS}
+    conditions = {}
+    for table, names in columns.items():
+        either = [
+            f"{key}_id IN (SELECT {key}_id FROM erased_{key}s)"
+            for key in ("customer", "transaction")
+            if f"{key}_id" in names
+        ]
+        if either:
+            conditions[table] = " OR ".join(either)
+    return conditions
+
+
+_ERASED = _conditions()
 
 
 def unload(select: str, prefix_uri: str, file_format: str) -> str:

@@ -20,7 +20,7 @@ def package(version: int = 1, effective_from: str = "2026-01-01", approval: str 
 
 
 def params(**changes):
-    return {"start": None, "end": None, "steps": None, "world": None, "model_version": None, **changes}
+    return dict.fromkeys(("start", "end", "steps", "world", "model_version", "card")) | changes
 
 
 def test_daily__asks_for_every_step_of_its_day(settings, bootstrapped) -> None:
@@ -128,6 +128,23 @@ def test_history__re_scoring_is_a_step_of_its_own(settings, bootstrapped) -> Non
     assert request["days"] == {"rescore": ["2026-02-25", "2026-02-26"]}
     assert request["model_version"] == 1
     assert request["training"] is None
+
+
+def test_history__erasing_is_a_step_without_days(settings, bootstrapped) -> None:
+    request = history_request(settings, bootstrapped, [package()], params(steps=["erase"], card=7), "r")
+    assert (request["erase"], request["card"], request["days"]) == (True, 7, {})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"steps": ["features", "erase"], "card": 7}, "step 'erase' runs alone, not with features"),
+        ({"steps": ["features"], "card": 7}, "card 7 is for step 'erase'"),
+    ],
+)
+def test_history__erasing_among_other_steps_is_refused(settings, bootstrapped, changes, message) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        history_request(settings, bootstrapped, [package()], params(**changes), "r")
 
 
 def test_history__another_world_in_the_same_prefix_is_refused(settings, bootstrapped) -> None:

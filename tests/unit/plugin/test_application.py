@@ -265,9 +265,9 @@ def test_run_notes__cost_the_other_components_nothing(tmp_path):
     assert float(seconds) < 0.1
 
 
-def test_plugins_folder__airflow_loads_two_files_of_it():
+def test_plugins_folder__airflow_loads_three_files_of_it():
     from airflow._shared.module_loading import find_path_from_directory
 
     files = [str(path) for path in find_path_from_directory(str(PLUGINS), ".airflowignore", "glob")]
     loaded = {path.removeprefix(f"{PLUGINS}/") for path in files if path.endswith(".py")}
-    assert loaded == {"fraud_monitor_plugin.py", "fraud_run_notes.py"}
+    assert loaded == {"fraud_monitor_plugin.py", "fraud_run_notes.py", "fraud_task_logs.py"}

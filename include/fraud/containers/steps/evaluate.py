@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from fraud.models.evaluation import CHAMPION, EvaluationRequest, Holdout, baseli
 from fraud.parquet import write_parquet
 
 __all__ = ["run"]
+
+logger = logging.getLogger(__name__)
 
 KEYS = ("transaction_id", "tx_date", "tx_datetime", "customer_id", "is_fraud")
 REFERENCE_ROWS = 60_000
@@ -71,7 +74,7 @@ def run(paths: JobPaths) -> None:
         expected = {"candidate": name, "feature_version": request.feature_version}
         write_text(folder / "baseline.json", _json(expected | baseline(request, holdout, scores[name])))
     write_text(paths.output("evaluation") / "evaluation.json", _json(result))
-    print(f"evaluate: {result['verdict']['reason']}")  # noqa: T201
+    logger.info("%s", result["verdict"]["reason"])
 
 
 def _read_request(path: Path) -> EvaluationRequest:

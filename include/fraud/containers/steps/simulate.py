@@ -13,6 +13,7 @@ from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fraud.containers.admission import Admission
 from fraud.containers.paths import JobPaths
@@ -57,11 +58,16 @@ def run(paths: JobPaths, start: date, end: date) -> None:
         for index, day in enumerate(days, start=first):
             folder = Path(scratch) / f"tx_date={day}"
             result = simulate(world, index)
-            _deliver(folder, day, transactions_table(result), chargebacks(world, index), people)
+            transactions = transactions_table(result)
+            _deliver(folder, day, transactions, chargebacks(world, index), people)
+            left = admission.erased.keep(transactions)["transaction_id"]
+            truth = truth_table(result)
             known = paths.output("truth") / "labels" / f"tx_date={day}" / "part.parquet"
             episodes = paths.output("truth") / "episodes" / f"{day}.json"
             write_text(episodes, json.dumps(episodes_truth(world, index), indent=1, sort_keys=True) + "\n")
-            admission.admit(folder, day, [write_parquet(truth_table(result), known), episodes])
+            if len(left) < truth.num_rows:
+                truth = truth.filter(pc.is_in(truth["transaction_id"], left.combine_chunks()))
+            admission.admit(folder, day, [write_parquet(truth, known), episodes])
             shutil.rmtree(folder)
 
 
