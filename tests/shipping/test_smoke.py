@@ -64,7 +64,7 @@ def test_smoke__says_what_it_costs_and_starts_nothing_unasked(session):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_smoke__plays_the_chain_and_leaves_nothing(session):
     settings = deployed(session)
     rows = smoke.play(session, "test", print, answers(True))
