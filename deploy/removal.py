@@ -52,15 +52,27 @@ def remove(
 
 
 def empty_bucket(s3: Any, bucket: str, prefix: str = "") -> int:
-    """Remove every version of every object below a prefix; return how many."""
+    """Remove every version of every object below a prefix; return how many.
+
+    Raises
+    ------
+    FraudError
+        When one cannot be removed.
+    """
     removed = 0
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
+    # Always the first page: a marker in a list that shrinks may name what is gone.
+    while True:
+        page = s3.list_object_versions(Bucket=bucket, Prefix=prefix)
         entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-        if entries:
-            keys = [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in entries]
-            s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
-            removed += len(keys)
-    return removed
+        if not entries:
+            return removed
+        keys = [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in entries]
+        failed = s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True}).get("Errors")
+        if failed:
+            raise FraudError(
+                f"{bucket}/{failed[0]['Key']} cannot be removed: {failed[0]['Message']}; remove it by hand"
+            )
+        removed += len(keys)
 
 
 def _held(session: Any, storage: dict[str, str]) -> list[str]:

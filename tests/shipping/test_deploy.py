@@ -3,7 +3,7 @@
 import pytest
 from deploy.delivery import deliver, settings_of, upload
 from deploy.environments import Deployment, read_environment
-from deploy.removal import remove
+from deploy.removal import empty_bucket, remove
 from deploy.stacks import Stacks
 from deploy.warehouse import run
 from moto.core import DEFAULT_ACCOUNT_ID
@@ -109,6 +109,17 @@ def test_upload__what_did_not_change_keeps_its_version(aws, tmp_path):
     second = upload(s3, "versioned", files)
     assert first["one"] == second["one"]
     assert first["two"] != second["two"]
+
+
+@pytest.mark.slow
+def test_empty_bucket__removes_more_than_a_page_and_nothing_else(aws):
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="full", CreateBucketConfiguration={"LocationConstraint": aws.session.region_name})
+    for number in range(1001):
+        s3.put_object(Bucket="full", Key=f"smoke/{number}")
+    s3.put_object(Bucket="full", Key="airflow/startup.sh")
+    assert empty_bucket(s3, "full", "smoke/") == 1001
+    assert [entry["Key"] for entry in s3.list_objects_v2(Bucket="full")["Contents"]] == ["airflow/startup.sh"]
 
 
 def test_stacks__a_parameter_without_value_is_named(aws):
