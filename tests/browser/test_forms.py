@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from fraud.orchestration.requests import HISTORY_STEPS
 from trigger_form import TriggerForm
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -39,7 +40,7 @@ def refusal(site, dag_id: str, run_id: str) -> str:
 def test_history_form__explains_itself_and_a_range_that_ends_before_it_starts_fails_before_any_job(form, site):
     opened = form("fraud_history")
     assert [opened.field(name).get_attribute("type") for name in ("start", "end")] == ["date", "date"]
-    assert opened.options("steps") == ["prepare", "transactions", "features", "train", "scoring", "drift", "rescore"]
+    assert opened.options("steps") == list(HISTORY_STEPS)
     text = opened.page.get_by_role("dialog").inner_text()
     for words in ("everything before the daily schedule", "To ask what another version says: rescore", "step rescore"):
         assert words in text
