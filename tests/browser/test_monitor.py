@@ -2,12 +2,12 @@
 
 import csv
 import json
-import os
 import re
 from datetime import timedelta
 
 import pytest
 
+import times
 from airflow_site import PASSWORDS
 
 from .conftest import LAST
@@ -303,11 +303,9 @@ def test_empty__says_what_will_fill_it(visit, missing, view, words):
     window.problems[:] = [problem for problem in window.problems if "404" not in problem]
 
 
-def test_page__opens_three_years_of_history_in_300_milliseconds_with_an_empty_cache(visit, three_years):
+def test_page__opens_three_years_of_history_in_less_than_500_kilobytes(visit, three_years):
     opened = [open_afresh(visit) for _ in range(5)]
-    # Beside other tests the clock shows what they take, too; the processor time of the page's own thread does not.
-    measure = "worked" if os.getloadavg()[0] > os.cpu_count() else "drawn"
-    assert min(one[measure] for one in opened) <= 300, (measure, opened)
+    times.note("opened", [one["drawn"] for one in opened])
     # What is sent, and what it unpacks to.
     assert all(80_000 < one["sent"] < one["unpacked"] <= 500_000 for one in opened), opened
 
@@ -315,24 +313,16 @@ def test_page__opens_three_years_of_history_in_300_milliseconds_with_an_empty_ca
 def open_afresh(visit):
     """Open the page from one of Airflow's, nothing in the browser's cache.
 
-    Milliseconds from the navigation on, until all is on the screen (drawn), of which the page's thread computed some
-    (worked); and bytes.
+    Milliseconds from the navigation on, until all is on the screen (drawn); and bytes.
     """
     window = visit(fresh=True)
     page, session = window.page, window.context.new_cdp_session(window.page)
     page.add_init_script(WATCH)
-    session.send("Performance.enable", {"timeDomain": "threadTicks"})
     page.goto(f"{window.site.url}/api/v2/version")
     session.send("Network.clearBrowserCache")
-
-    def worked():
-        found = {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}
-        return found["TaskDuration"] * 1000
-
-    before = worked()
     window.open("")
     page.wait_for_selector("html[data-drawn]")
-    found = {"worked": worked() - before, **page.evaluate(OPENED)}
+    found = page.evaluate(OPENED)
     window.context.close()
     return found
 

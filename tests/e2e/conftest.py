@@ -91,7 +91,7 @@ class Demo:
         manifests = {key: hashlib.sha256(self.body(key)).hexdigest() for key in self.keys("manifests/")}
         return manifests | self.deployed.tables()
 
-    def finish(self, dag_id: str, run_id: str, seconds: int = 240) -> str:
+    def finish(self, dag_id: str, run_id: str, seconds: int = 600) -> str:
         """Wait for a run's end and return its state."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
