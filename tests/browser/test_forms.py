@@ -21,6 +21,7 @@ def form(visit, site):
 
     yield of
     for window in windows:
+        window.page.close()  # what it still has to report, it reports now
         window.problems.clear()  # Airflow's own form loads an editor from another host, in vain
 
 
