@@ -20,7 +20,7 @@ from e2e.conftest import DAYS, SETTINGS
 from faults.state import State, difference
 from local_aws.stack.processes import marked
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
 CUT_SECONDS = 600
 

@@ -63,7 +63,7 @@ def test_difference__says_what_is_lost_in_excess_and_other() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(2400)
 def test_pipeline__comes_to_the_same_under_thirty_faults() -> None:
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | {"PYTHONPATH": str(TESTS)}
     played = subprocess.run(
