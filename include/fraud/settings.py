@@ -40,8 +40,9 @@ class PromotionRule(_Block):
     """When a challenger replaces the champion, both measured on the same held-out transactions (docs/monitoring.md)."""
 
     scheduled_days: int = Field(14, ge=1, description="labelled days compared after scheduled training")
-    scheduled_min_gain: float = Field(0.03, ge=0, description="least gain in average precision, scheduled")
+    scheduled_min_gain: float = Field(0.02, ge=0, description="least gain in average precision, scheduled")
     scheduled_min_frauds: int = Field(200, ge=1, description="held out over 14 days at the handbook's size: 240 to 340")
+    unneeded_min_gain: float = Field(0.10, ge=0, description="least gain where labels show no loss, whatever the kind")
     alarm_days: int = Field(3, ge=1, description="labelled days compared after an alarm")
     alarm_min_gain: float = Field(0.05, ge=0, description="least gain in average precision, after an alarm")
     alarm_min_frauds: int = Field(50, ge=1, description="held out over 3 days at the handbook's size: 54 to 100")
@@ -66,11 +67,11 @@ class DriftThresholds(_Block):
     alert_rate_high: float = Field(1.5, gt=1, description="0 of 888 calm days lie beyond it, the furthest at 1.376")
     ap_short_days: int = Field(3, ge=1)
     ap_short_ratio: float = Field(
-        0.70, gt=0, lt=1, description="0 of 792 calm days lie beyond it, the furthest at 0.797"
+        0.75, gt=0, lt=1, description="0 of 792 calm days lie beyond it, the furthest at 0.797"
     )
     ap_long_days: int = Field(7, ge=1)
     ap_long_ratio: float = Field(
-        0.80, gt=0, lt=1, description="0 of 740 calm days lie beyond it, the furthest at 0.885"
+        0.85, gt=0, lt=1, description="0 of 740 calm days lie beyond it, the furthest at 0.885"
     )
     min_frauds: int = Field(100, ge=1)
     persistence_days: int = Field(2, ge=1, description="days out of the window that must signal")
@@ -88,6 +89,9 @@ class DriftThresholds(_Block):
         description="from an alarm without labels to its challenger: what came after the drift is labelled by then",
     )
     max_refusals: int = Field(3, ge=1, description="refusals under a label alarm before it is escalated")
+    loss_over_ratio: float = Field(0.95, gt=0, lt=1.5, description="a loss is made good above it, over the long window")
+    loss_most_days: int = Field(60, ge=1, description="then what the champion was promoted with is the new level")
+    escalate_after_days: int = Field(10, ge=1, description="after a label alarm that what took over keeps up")
     min_baseline_weeks: int = Field(4, ge=1, description="weeks that the expected average precision is a mean of")
     volume_low: float = Field(
         0.8, gt=0, lt=1, description="a notice, no alarm: 0 of 888 calm days lie beyond it, the furthest at 0.954"

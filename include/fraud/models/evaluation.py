@@ -39,6 +39,7 @@ class EvaluationRequest(BaseModel):
     days: tuple[date, date] = Field(description="first and last labelled day of the window")
     candidates: tuple[str, ...] = Field(min_length=1)
     champion_version: int | None = None
+    loss: bool = Field(True, description="whether labels show that the champion has lost precision, or a person asked")
     rule: PromotionRule = PromotionRule()
     alert_budget: int = Field(100, ge=1, description="cards alerted a day, of all customers")
     holdout_percent: int = Field(40, ge=1, le=100, description="share of the customers that is held out")
@@ -129,7 +130,7 @@ def evaluate(request: EvaluationRequest, holdout: Holdout, scores: Mapping[str, 
             card_precisions=(champion["card_precision"], candidates[best]["card_precision"]),
             seed=request.seed,
         )
-        verdict = promotion.decide(request.rule, request.kind, best, comparison)
+        verdict = promotion.decide(request.rule, request.kind, best, comparison, loss=request.loss)
     return {
         "run": request.run,
         "kind": request.kind,

@@ -143,7 +143,7 @@ def first_champion(best: str, average_precisions: Mapping[str, float]) -> Verdic
     )
 
 
-def decide(rule: PromotionRule, kind: str, challenger: str, comparison: Comparison) -> Verdict:
+def decide(rule: PromotionRule, kind: str, challenger: str, comparison: Comparison, *, loss: bool = True) -> Verdict:
     """Apply the promotion rule to a comparison.
 
     Parameters
@@ -156,9 +156,14 @@ def decide(rule: PromotionRule, kind: str, challenger: str, comparison: Comparis
         Name of the challenger, for the sentence.
     comparison
         What was measured over :func:`window_days`.
+    loss
+        Whether labels show that the champion has lost precision. Where they do not, a challenger has to be better by
+        far: what is well need not be replaced, and small gains measured in calm days are mostly noise.
     """
     alarm = kind == "alarm"
     least_gain = rule.alarm_min_gain if alarm else rule.scheduled_min_gain
+    if not loss:
+        least_gain = max(least_gain, rule.unneeded_min_gain)
     least_frauds = rule.alarm_min_frauds if alarm else rule.scheduled_min_frauds
     measured = comparison
     percentile = f"percentile {rule.bootstrap_percentile:g} of the paired bootstrap"
@@ -171,7 +176,8 @@ def decide(rule: PromotionRule, kind: str, challenger: str, comparison: Comparis
             ),
             (
                 measured.gain < least_gain,
-                f"average precision gains {measured.gain:+.3f}, at least {least_gain:+.3f} needed",
+                f"average precision gains {measured.gain:+.3f}, at least {least_gain:+.3f} needed"
+                + ("" if loss else " while labels show no loss"),
             ),
             (measured.gain_percentile <= 0, f"the {percentile} is {measured.gain_percentile:+.3f}, not above 0"),
             (

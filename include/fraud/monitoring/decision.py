@@ -5,7 +5,8 @@ action             when
 =================  ====================================================================================
 `train_now`        the labels' alarm persists, or a planned challenger is due
 `plan_challenger`  an alarm without labels: labels of what came after the drift have to come in first
-`escalate`         the labels' alarm persists though several challengers were refused: a person must look
+`escalate`         the labels' alarm persists though several challengers were refused, or though others took over
+                   long enough ago: a person must look
 `none`             nothing is wrong, there is no evidence, or something else has to be waited for
 =================  ====================================================================================
 """
@@ -21,6 +22,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from fraud.errors import ConfigurationError
+from fraud.monitoring.loss import Loss, begin, last
 from fraud.monitoring.observation import DayMetrics
 from fraud.monitoring.signals import Evidence, labelled, notices, persists, unlabelled
 from fraud.settings import DriftThresholds
@@ -52,6 +54,7 @@ class Decision(BaseModel):
     due_date: date | None = Field(None, description="day whose decision trains the planned challenger")
     train_as_of: date | None = Field(None, description="labels known before this day may be used; `train_now` only")
     run_id: str = Field("", description="training run that the decision triggers; empty for none")
+    loss: Loss | None = Field(None, description="loss that labels have shown and that is not made good yet")
     verdict: Literal["", "pending", "promoted", "refused"] = Field(
         "", description="what became of the training that the decision triggered; empty while there is none"
     )
@@ -99,18 +102,27 @@ class Seen(NamedTuple):
         return "labels" if "labels" in self.alarms else "unlabelled" if self.alarms else "none"
 
 
-def look(history: Sequence[DayMetrics], thresholds: DriftThresholds) -> Seen:
-    """Judge the last day of a history; parameters and errors as of :func:`decide`."""
+def look(history: Sequence[DayMetrics], thresholds: DriftThresholds, loss: Loss | None = None) -> Seen:
+    """Judge the last day of a history; parameters and errors as of :func:`decide`.
+
+    During a loss the labels of all versions are held against what was expected before it, so they make one alarm
+    together; otherwise a version's labels make their own.
+    """
     _check_order(history)
     today = history[-1]
     recent = [day for day in history if day.date > today.date - timedelta(days=HISTORY_DAYS)]
     about = [next((one.model_version for one in day.performance.values()), 0) for day in recent]
     version = next((one for one in reversed(about) if one), today.model_version)
-    labels = [labelled(day, thresholds) for day, one in zip(recent, about, strict=True) if one in (0, version)]
+    expected = loss.expected if loss else 0.0
+    labels = [
+        labelled(day, thresholds, expected)
+        for day, one in zip(recent, about, strict=True)
+        if loss or one in (0, version)
+    ]
     others = [unlabelled(day, thresholds) for day in recent if day.model_version == today.model_version]
     kinds: tuple[tuple[Alarm, list[Evidence]], ...] = (("labels", labels), ("unlabelled", others))
     alarms = frozenset(kind for kind, evidence in kinds if persists(evidence, thresholds))
-    return Seen(labelled(today, thresholds), others[-1], alarms, version)
+    return Seen(labels[-1], others[-1], alarms, version)
 
 
 def decide(history: Sequence[DayMetrics], state: State, thresholds: DriftThresholds) -> Decision:
@@ -131,10 +143,15 @@ def decide(history: Sequence[DayMetrics], state: State, thresholds: DriftThresho
     ConfigurationError
         When the history is empty or not in the order of the days.
     """
-    seen = look(history, thresholds)
-    labels, others, alarm, today = seen.labels, seen.unlabelled, seen.alarm, history[-1]
+    _check_order(history)
+    today = history[-1]
     past = sorted((one for one in state.past if one.decision_date < today.date), key=lambda one: one.decision_date)
-    rules = _Rules(today, seen, state, tuple(past), thresholds)
+    loss = last(past[-1].loss if past else None, today, thresholds)
+    seen = look(history, thresholds, loss)
+    labels, others, alarm = seen.labels, seen.unlabelled, seen.alarm
+    if loss is None and "labels" in seen.alarms and labels.signals:
+        loss = begin(today)
+    rules = _Rules(today, seen, loss, state, tuple(past), thresholds)
     action, why, due = rules.decide()
     if not state.acting and action != "none":
         action, why, due = "none", f"not acted on, the day lies in the past: {why}", None
@@ -153,6 +170,7 @@ def decide(history: Sequence[DayMetrics], state: State, thresholds: DriftThresho
         due_date=due,
         train_as_of=today.date + timedelta(days=1) if train else None,
         run_id=f"drift__{today.date}" if train else "",
+        loss=loss,
     )
 
 
@@ -162,6 +180,7 @@ class _Rules:
 
     day: DayMetrics
     seen: Seen
+    loss: Loss | None
     state: State
     past: tuple[Decision, ...]
     thresholds: DriftThresholds
@@ -177,9 +196,14 @@ class _Rules:
         due = plan is not None and (plan.due_date or self.today) <= self.today
         if not self.seen.alarms and not due:
             return "none", self._calm(), None
-        waiting = self._waiting()
+        beyond_repair, waiting = self._beyond_repair(), self._waiting()
+        if beyond_repair:
+            return "escalate", f"retraining does not help: {self._alarms()}; {beyond_repair}", None
         if waiting:
             return "none", f"{self._alarms()}, but {waiting}", None
+        return self._on_alarm(plan, due=due)
+
+    def _on_alarm(self, plan: Decision | None, *, due: bool) -> tuple[Action, str, date | None]:
         replaced = self.seen.labelled_version != self.day.model_version
         if "labels" in self.seen.alarms and self.seen.labels.measured and not replaced:
             return self._on_labels()
@@ -193,15 +217,27 @@ class _Rules:
         return "none", f"{self._alarms()}, but {why}", None
 
     def _on_labels(self) -> tuple[Action, str, date | None]:
-        episode = self._episode()
-        refused = [one for one in episode if one.verdict == "refused"]
-        escalated = next((one for one in episode if one.action == "escalate"), None)
+        escalated = next((one for one in self._since_alarm() if one.action == "escalate"), None)
         if escalated:
             return "none", f"{self._alarms()}; escalated on {escalated.decision_date}: retraining does not help", None
-        if len(refused) >= self.thresholds.max_refusals:
-            dates = ", ".join(str(one.decision_date) for one in refused)
-            return "escalate", f"retraining does not help: {self._alarms()} after challengers refused on {dates}", None
         return "train_now", self._alarms(), None
+
+    def _beyond_repair(self) -> str:
+        """Return why retraining does not help, if it does not and no person was told yet."""
+        since = self._since_alarm()
+        if "labels" not in self.seen.alarms or not self.seen.labels.signals:
+            return ""
+        if any(one.action == "escalate" or one.verdict == "pending" for one in since):
+            return ""
+        refused = [one for one in since if one.verdict == "refused"]
+        if len(refused) >= self.thresholds.max_refusals:
+            return f"challengers were refused on {', '.join(str(one.decision_date) for one in refused)}"
+        loss = self.loss
+        if loss is None or self.seen.labelled_version == loss.version:
+            return ""  # nothing took over since then, or nothing that labels are about
+        if (self.today - loss.since).days < self.thresholds.escalate_after_days:
+            return ""
+        return f"{loss.expected:.3f} was expected before the alarm of {loss.since}, and is not back"
 
     def _on_drift(self, plan: Decision | None) -> tuple[Action, str, date | None]:
         if plan is not None:
@@ -243,19 +279,9 @@ class _Rules:
                 return one
         return None
 
-    def _episode(self) -> list[Decision]:
-        """Return the decisions of the labels' alarm that is still on, across gaps of up to the persistence window."""
-        found: list[Decision] = []
-        last = self.today
-        for one in reversed(self.past):
-            if one.decision_date < self.state.effective_from:
-                break
-            if one.alarm == "labels":
-                if (last - one.decision_date).days > self.thresholds.persistence_window:
-                    break
-                last = one.decision_date
-                found.append(one)
-        return found[::-1]
+    def _since_alarm(self) -> list[Decision]:
+        """Return the decisions since the loss that still lasts became an alarm."""
+        return [one for one in self.past if self.loss and one.decision_date >= self.loss.since]
 
     def _last(self, verdict: str) -> Decision | None:
         return next((one for one in reversed(self.past) if one.verdict == verdict), None)

@@ -12,7 +12,18 @@ from typing import Literal, NamedTuple
 from fraud.monitoring.observation import DayMetrics
 from fraud.settings import DriftThresholds
 
-__all__ = ["Evidence", "Signal", "column_threshold", "labelled", "notices", "persists", "unlabelled"]
+__all__ = [
+    "Evidence",
+    "Signal",
+    "column_threshold",
+    "labelled",
+    "notices",
+    "persists",
+    "precision_ratios",
+    "unlabelled",
+]
+
+Window = Literal["short", "long"]
 
 
 class Signal(NamedTuple):
@@ -74,14 +85,41 @@ def unlabelled(day: DayMetrics, thresholds: DriftThresholds) -> Evidence:
     return Evidence(bool(day.columns) or ratio is not None, tuple(signals), missing)
 
 
-def labelled(day: DayMetrics, thresholds: DriftThresholds) -> Evidence:
-    """Judge what labels say: the average precision that was had over what was expected, over two windows."""
-    measured, signals, missing = False, [], []
-    windows: tuple[tuple[Literal["short", "long"], int, float], ...] = (
-        ("short", thresholds.ap_short_days, thresholds.ap_short_ratio),
-        ("long", thresholds.ap_long_days, thresholds.ap_long_ratio),
+def labelled(day: DayMetrics, thresholds: DriftThresholds, expected: float = 0.0) -> Evidence:
+    """Judge what labels say: the average precision that was had over what was expected, over two windows.
+
+    Parameters are those of :func:`precision_ratios`.
+    """
+    ratios, missing = precision_ratios(day, thresholds, expected)
+    windows = {
+        "short": (thresholds.ap_short_days, thresholds.ap_short_ratio),
+        "long": (thresholds.ap_long_days, thresholds.ap_long_ratio),
+    }
+    signals = tuple(
+        Signal(f"average precision over {windows[name][0]} days, of the expected,", ratio, windows[name][1])
+        for name, ratio in ratios.items()
+        if ratio < windows[name][1]
     )
-    for name, days, limit in windows:
+    return Evidence(bool(ratios), signals, missing)
+
+
+def precision_ratios(
+    day: DayMetrics, thresholds: DriftThresholds, expected: float = 0.0
+) -> tuple[dict[Window, float], tuple[str, ...]]:
+    """Return the labelled average precision over the expected, by window, and why a window has none.
+
+    Parameters
+    ----------
+    day, thresholds
+        What was measured, and how much evidence is enough.
+    expected
+        Average precision that was expected before a loss that is not made good yet: a version that expects less of
+        itself is held against it.
+    """
+    ratios: dict[Window, float] = {}
+    missing = []
+    windows: tuple[tuple[Window, int], ...] = (("short", thresholds.ap_short_days), ("long", thresholds.ap_long_days))
+    for name, days in windows:
         window = day.performance.get(name)
         if window is None:
             missing.append(day.no_evidence.get(f"labels {name}", f"no labelled performance over {days} days"))
@@ -93,11 +131,8 @@ def labelled(day: DayMetrics, thresholds: DriftThresholds) -> Evidence:
                 f"{thresholds.min_baseline_weeks} are needed"
             )
         else:
-            measured = True
-            ratio = window.average_precision / window.expected
-            if ratio < limit:
-                signals.append(Signal(f"average precision over {days} days, of the expected,", ratio, limit))
-    return Evidence(measured, tuple(signals), tuple(missing))
+            ratios[name] = window.average_precision / max(window.expected, expected)
+    return ratios, tuple(missing)
 
 
 def notices(day: DayMetrics, thresholds: DriftThresholds) -> tuple[str, ...]:

@@ -14,9 +14,10 @@ from fraud import layout, warehouse
 from fraud.days import days_between
 from fraud.errors import MissingInputError
 from fraud.monitoring.decision import HISTORY_DAYS, PAST_DAYS, Decision, State, decide
+from fraud.monitoring.loss import Loss
 from fraud.monitoring.observation import DayMetrics
 from fraud.orchestration import deliveries, jobs, manifests
-from fraud.orchestration.manifests import read_days
+from fraud.orchestration.manifests import ONE_DAY, read_days
 from fraud.orchestration.objects import Objects
 from fraud.orchestration.plans import Stage
 from fraud.orchestration.registry import Package, champion_of, package_of_run
@@ -24,7 +25,7 @@ from fraud.orchestration.requests import run_folder, step_days
 from fraud.orchestration.training_requests import retraining_paused
 from fraud.settings import Settings
 
-__all__ = ["close_days", "decide_days", "load_drift", "plan_report"]
+__all__ = ["close_days", "decide_days", "load_drift", "loss_before", "plan_report"]
 
 logger = logging.getLogger(__name__)
 
@@ -132,6 +133,12 @@ def decide_days(
         # An alarm of the deployment counts these lines (deploy/watch.yaml).
         logger.info("drift decision of %s: alarm %s, action %s", day, decided[day]["alarm"], decided[day]["action"])
     return [decided[day] for day in days]
+
+
+def loss_before(objects: Objects, day: date) -> Loss | None:
+    """Return the loss that lasted at the end of the last decided day before a day, within a decision's history."""
+    decided = _read_range(objects, layout.decision, day - timedelta(days=HISTORY_DAYS), day - ONE_DAY)
+    return Decision.model_validate(decided[max(decided)]).loss if decided else None
 
 
 def load_drift(objects: Objects, request: Request) -> list[str]:

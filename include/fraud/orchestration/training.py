@@ -12,6 +12,7 @@ from fraud.errors import MissingInputError
 from fraud.features.catalogue import feature_names
 from fraud.models.candidates import CANDIDATES
 from fraud.orchestration import jobs, manifests
+from fraud.orchestration.drift import loss_before
 from fraud.orchestration.objects import Objects
 from fraud.orchestration.registry import Package, champion_of
 from fraud.orchestration.tuning import TUNED, spans, tuned_hyperparameters
@@ -136,7 +137,8 @@ def plan_evaluation(
     uri = settings.layout.uri
     names = [one["name"] for one in read_candidates(objects, training["run"])]
     artefacts = dict(zip(names, (_artefact(job) for job in trained), strict=True))
-    champion = _champion(packages, date.fromisoformat(training["as_of"]))
+    as_of = date.fromisoformat(training["as_of"])
+    champion = _champion(packages, as_of)
     request = {
         **training,
         "candidates": list(artefacts),
@@ -150,6 +152,7 @@ def plan_evaluation(
         "investigation_cost": settings.investigation_cost,
         "seed": settings.training.seed,
         "champion_version": champion.version if champion else None,
+        "loss": training["kind"] == "manual" or loss_before(objects, as_of) is not None,
         "days": [training["start"], training["end"]],
     }
     objects.write_json(f"{folder}request/request.json", request)

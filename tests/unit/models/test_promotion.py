@@ -27,7 +27,7 @@ def test_decide__promotes_what_passes_every_threshold(kind):
 @pytest.mark.parametrize(
     ("kind", "comparison", "reason"),
     [
-        ("scheduled", changed(gain=0.0299), "average precision gains +0.030, at least +0.030 needed"),
+        ("scheduled", changed(gain=0.0199), "average precision gains +0.020, at least +0.020 needed"),
         ("scheduled", changed(frauds=199), "only 199 frauds to compare on, at least 200 needed"),
         ("scheduled", changed(gain_percentile=0.0), "percentile 5 of the paired bootstrap is +0.000, not above 0"),
         ("scheduled", changed(card_precision_change=-0.011), "at most 0.010 may be lost"),
@@ -41,6 +41,16 @@ def test_decide__refuses_at_each_threshold_and_says_which(kind, comparison, reas
     assert verdict.reason.startswith(f"xgboost is not promoted over the last {window_days(RULE, kind)} labelled days: ")
     assert reason in verdict.reason
     assert verdict.reason.count(";") == 0
+
+
+@pytest.mark.parametrize("kind", ["scheduled", "alarm"])
+def test_decide__asks_for_more_while_labels_show_no_loss(kind):
+    small, large = changed(gain=RULE.unneeded_min_gain - 0.001), changed(gain=RULE.unneeded_min_gain)
+    assert decide(RULE, kind, "xgboost", small, loss=True).promote
+    verdict = decide(RULE, kind, "xgboost", small, loss=False)
+    assert not verdict.promote
+    assert verdict.reason.endswith("average precision gains +0.099, at least +0.100 needed while labels show no loss")
+    assert decide(RULE, kind, "xgboost", large, loss=False).promote
 
 
 def test_decide__thresholds_themselves_pass():

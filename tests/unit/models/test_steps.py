@@ -310,7 +310,9 @@ def test_evaluate__an_equal_challenger_does_not(run_folder):
     result = request_evaluation(run_folder, champion_version=3)
     assert result["verdict"]["promote"] is False
     assert result["verdict"]["gain"] == 0
-    assert "average precision gains +0.000, at least +0.030 needed" in result["verdict"]["reason"]
+    assert "average precision gains +0.000, at least +0.020 needed" in result["verdict"]["reason"]
+    result = request_evaluation(run_folder, champion_version=3, loss=False)
+    assert "at least +0.100 needed while labels show no loss" in result["verdict"]["reason"]
 
 
 def test_evaluate__is_deterministic(run_folder):

@@ -55,9 +55,9 @@ def test_unlabelled__small_samples_and_missing_input_are_no_evidence(changes: di
 
 
 def test_labels__signal_over_either_window() -> None:
-    windows = {"short": performance(20, 3, 0.66 * 0.69, 240), "long": performance(20, 7, 0.66 * 0.81, 560)}
+    windows = {"short": performance(20, 3, 0.66 * 0.69, 240), "long": performance(20, 7, 0.66 * 0.86, 560)}
     assert len(labelled(calm(20, performance=windows), T).signals) == 1
-    windows = {"short": performance(20, 3, 0.66 * 0.71, 240), "long": performance(20, 7, 0.66 * 0.79, 560)}
+    windows = {"short": performance(20, 3, 0.66 * 0.76, 240), "long": performance(20, 7, 0.66 * 0.84, 560)}
     assert len(labelled(calm(20, performance=windows), T).signals) == 1
     assert len(labelled(lossy(20), T).signals) == 2
 

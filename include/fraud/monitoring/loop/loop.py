@@ -128,7 +128,8 @@ class Loop:
                 if scored.decision and scored.decision.action == "train_now":
                     kind = "alarm"
             if policy != "never" and kind:
-                training = self._train(day + 1, kind, champion, gated=policy == "closed")
+                loss = scored.decision is not None and scored.decision.loss is not None
+                training = self._train(day + 1, kind, champion, gated=policy == "closed", loss=loss)
                 run.trainings.append(training)
                 if training.promoted:
                     served[version + 1], effective = self._trainer.challenger(day + 1), day + 1
@@ -181,7 +182,7 @@ class Loop:
             drift_retrain=settings.drift_retrain,
         )
         decision = decide([*before, metrics], state, settings.drift)
-        seen = look([*before, metrics], settings.drift)
+        seen = look([*before, metrics], settings.drift, decision.loss)
         return Day(today, scored.version, scored.average_precision, scored.card_precision, metrics, seen, decision)
 
     def _scored(self, day: int, score: npt.NDArray[np.float64], versions: npt.NDArray[np.int64]) -> DayRows:
@@ -207,10 +208,12 @@ class Loop:
     def _is_weekly(self, day: int) -> bool:
         return (day + 1 - self._first) % 7 == 0
 
-    def _train(self, as_of: int, kind: Literal["scheduled", "alarm"], champion: Challenger, *, gated: bool) -> Training:
+    def _train(
+        self, as_of: int, kind: Literal["scheduled", "alarm"], champion: Challenger, *, gated: bool, loss: bool
+    ) -> Training:
         promoted, reason = True, "promoted whatever it is worth"
         if gated:
-            verdict = self._trainer.compare(as_of, kind, champion.model)
+            verdict = self._trainer.compare(as_of, kind, champion.model, loss=loss)
             promoted, reason = verdict.promote, verdict.reason
         return Training(as_of, kind, promoted, reason, self._gain(as_of, champion) if promoted else 0.0)
 

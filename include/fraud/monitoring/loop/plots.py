@@ -54,6 +54,9 @@ def plot_world(title: str, start: int | None, runs: Mapping[Policy, Run], path: 
         for training in closed.trainings:
             height = 0.15 if training.kind == "alarm" else 0.19
             axes.plot([training.as_of], [height], "^" if training.promoted else "x", color="#000000", ms=5)
+        called = [day.day for day in closed.days if day.decision and day.decision.action == "escalate"]
+        if called:
+            axes.plot(called, [0.24] * len(called), "*", color="#e7298a", ms=9, label="escalated")
         axes.plot([], [], "^", color="#000000", ms=5, label="challenger promoted")
         axes.plot([], [], "x", color="#000000", ms=5, label="challenger refused")
         axes.set(title=title, xlabel="day of the world", ylabel=f"average precision, mean of {_SMOOTH_DAYS} days")

@@ -68,14 +68,14 @@ class Trainer:
         """Return the challengers so far that learnt from labels of days up to this one."""
         return {as_of: one for as_of, one in self._trained.items() if self._days(as_of)[1] <= last_day}
 
-    def compare(self, as_of: int, kind: Literal["scheduled", "alarm"], champion: Model) -> Verdict:
+    def compare(self, as_of: int, kind: Literal["scheduled", "alarm"], champion: Model, *, loss: bool) -> Verdict:
         """Compare the challenger as of a day with the champion, by the promotion rule."""
         rows = self._window(as_of, hold_out=True)
         scores = {
             self._candidate: self.challenger(as_of).held_out,
             CHAMPION: champion.predict_proba(self._history.features[rows]),
         }
-        result = evaluate(self._request(as_of, kind), self._holdout(as_of, rows), scores)["verdict"]
+        result = evaluate(self._request(as_of, kind, loss=loss), self._holdout(as_of, rows), scores)["verdict"]
         return Verdict(bool(result["promote"]), str(result["reason"]))
 
     def _train(self, as_of: int) -> Challenger:
@@ -114,7 +114,7 @@ class Trainer:
         amount = history.features[rows, NAMES.index("tx_amount")]
         return Holdout(history.day[rows] - first, history.customer[rows], amount, history.is_fraud[rows])
 
-    def _request(self, as_of: int, kind: str) -> EvaluationRequest:
+    def _request(self, as_of: int, kind: str, *, loss: bool = True) -> EvaluationRequest:
         settings, history = self._settings, self._history
         first, last = self._days(as_of)
         return EvaluationRequest(
@@ -125,6 +125,7 @@ class Trainer:
             days=(history.date(first), history.date(last)),
             candidates=(self._candidate,),
             champion_version=1,
+            loss=loss,
             rule=settings.promotion,
             alert_budget=settings.alert_budget,
             holdout_percent=settings.training.holdout_percent,
