@@ -55,23 +55,23 @@ class DriftThresholds(_Block):
     """When a signal becomes an alarm (docs/monitoring.md gives each number's measured false-alarm rate)."""
 
     feature_wasserstein: float = Field(
-        0.10, gt=0, description="0 of 888 calm days lie beyond it, the furthest at 0.075"
+        0.10, gt=0, description="0 of 887 calm days lie beyond it, the furthest at 0.091"
     )
     feature_wasserstein_warn: float = Field(0.06, gt=0)
     night_jensenshannon: float = Field(
-        0.05, gt=0, description="0 of 888 calm days lie beyond it, the furthest at 0.013"
+        0.05, gt=0, description="0 of 887 calm days lie beyond it, the furthest at 0.012"
     )
     alert_rate_low: float = Field(
-        0.67, gt=0, lt=1, description="1 of 888 calm days lie beyond it, the furthest at 0.649"
+        0.67, gt=0, lt=1, description="2 of 887 calm days lie beyond it, the furthest at 0.604"
     )
-    alert_rate_high: float = Field(1.5, gt=1, description="0 of 888 calm days lie beyond it, the furthest at 1.376")
+    alert_rate_high: float = Field(1.5, gt=1, description="0 of 887 calm days lie beyond it, the furthest at 1.396")
     ap_short_days: int = Field(3, ge=1)
     ap_short_ratio: float = Field(
-        0.75, gt=0, lt=1, description="0 of 792 calm days lie beyond it, the furthest at 0.797"
+        0.75, gt=0, lt=1, description="0 of 797 calm days lie beyond it, the furthest at 0.850"
     )
     ap_long_days: int = Field(7, ge=1)
     ap_long_ratio: float = Field(
-        0.85, gt=0, lt=1, description="0 of 740 calm days lie beyond it, the furthest at 0.885"
+        0.85, gt=0, lt=1, description="0 of 757 calm days lie beyond it, the furthest at 0.870"
     )
     min_frauds: int = Field(100, ge=1)
     persistence_days: int = Field(2, ge=1, description="days out of the window that must signal")
@@ -94,10 +94,10 @@ class DriftThresholds(_Block):
     escalate_after_days: int = Field(10, ge=1, description="after a label alarm that what took over keeps up")
     min_baseline_weeks: int = Field(4, ge=1, description="weeks that the expected average precision is a mean of")
     volume_low: float = Field(
-        0.8, gt=0, lt=1, description="a notice, no alarm: 0 of 888 calm days lie beyond it, the furthest at 0.954"
+        0.8, gt=0, lt=1, description="a notice, no alarm: 0 of 887 calm days lie beyond it, the furthest at 0.959"
     )
     volume_high: float = Field(
-        1.25, gt=1, description="a notice, no alarm: 0 of 888 calm days lie beyond it, the furthest at 1.040"
+        1.25, gt=1, description="a notice, no alarm: 0 of 887 calm days lie beyond it, the furthest at 1.051"
     )
     max_missing_share: float = Field(0.05, ge=0, lt=1, description="of a column; with more it is no evidence")
 
