@@ -93,7 +93,8 @@ def s3_calls(caller: str, method: str, bucket: str | None, key: str | None, quer
 def service_calls(caller: str, service: str, operation: str, fields: Mapping[str, Any]) -> list[Call]:
     """Return the permissions that a request of another service needs: its own, and what it implies."""
     found = [f"{kind}/{fields[name]}" for name, kind in _NAMED.items() if isinstance(fields.get(name), str)]
-    package = fields.get("ModelPackageName") or fields.get("ModelPackageArn") or fields.get("TopicArn")
+    arns = ("ModelPackageName", "ModelPackageArn", "TopicArn", "TargetArn")
+    package = next((fields[name] for name in arns if fields.get(name)), None)
     resource = package.split(":", 5)[-1] if isinstance(package, str) else (found[0] if found else "")
     calls = [Call(caller, f"{service}:{operation}", resource)]
     if service == "sagemaker" and operation.startswith("Create") and fields.get("Tags"):
