@@ -46,6 +46,7 @@ PRICES = {
     "endpoint": Price(0.01, "hour of an interface endpoint in a zone", _PAGE.format("privatelink")),
     "nat": Price(0.045, "hour of a NAT gateway", _PAGE.format("vpc")),
     "logs": Price(0.50, "GB written", _PAGE.format("cloudwatch")),
+    "metric": Price(0.30, "month of a custom metric", _PAGE.format("cloudwatch")),
     "fixed": Price(10.0, "month of key, secret, image, alarms, dashboard", _PAGE.format("cloudwatch")),
 }
 
@@ -88,6 +89,7 @@ SPARK_START_MINUTES = 3.0
 RPU_ROWS = 20_000.0  # rows loaded, joined and unloaded a second and RPU
 STATEMENTS = 12  # batches a day far enough apart to be billed a minute each
 ENDPOINT_ROWS = 150.0  # single requests a second of two cores within 50 ms
+METRICS = 24  # fraud.orchestration.metrics: by table, DAG and task; once a day each, billed as if at every hour
 PEAK = 5.0  # busiest second of a day against its mean
 LOOK_BACK_DAYS = 37
 TRAINING_DAYS = 28
@@ -188,6 +190,7 @@ def estimate(cards: int, *, egress: str = "endpoints") -> Estimate:
             stored * STORED_BYTES * dollars["s3"] + writes * DAYS * dollars["s3_put"],
         ),
         Line("Logs", "0.2 GB a day", 0.2 * DAYS * dollars["logs"]),
+        Line("Metrics", f"{METRICS} custom metrics", METRICS * dollars["metric"]),
         Line("Fixed", "key, secret, image, alarms, dashboard", dollars["fixed"]),
     )
     return Estimate(cards, rows, table)
