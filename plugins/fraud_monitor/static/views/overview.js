@@ -16,7 +16,10 @@ export async function overview(context) {
   const { summary, models, note } = context;
   const range = positions(summary, context.from, context.to);
   const next = h("div", {}, h("p", { class: "quiet" }, "Asking Airflow…"));
-  fillNext(next, summary, models).catch(() => next.replaceChildren(h("p", { class: "quiet" }, "Airflow did not answer.")));
+  const ask = () =>
+    fillNext(next, summary, models).catch(() => next.replaceChildren(h("p", { class: "quiet" }, "Airflow did not answer.")));
+  // After the frame that shows the charts: Airflow's answer takes longer than they do.
+  requestAnimationFrame(() => setTimeout(ask));
   return [
     note && h("p", { class: "card quiet" }, note),
     glance(context, next),
