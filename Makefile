@@ -14,7 +14,7 @@ STYLED := include docker dags plugins tests benchmarks docs deploy
 SEED ?= 1
 FAULTS ?= 200
 WORKERS ?= 2
-BENCHMARKS ?= simulator features feature_sets models monitoring dags page
+BENCHMARKS ?= simulator features feature_sets models monitoring recovery dags page
 
 AIRFLOW := $(shell sed -n 's/^apache-airflow==//p' requirements.txt)
 NEXT_AIRFLOW ?= 3.3.1

@@ -17,12 +17,12 @@ from fraud.monitoring.loop.kinds import DRIFTED_DAYS, Kind
 from fraud.monitoring.loop.loop import Day, Policy, Run
 from fraud.settings import DriftThresholds
 
-__all__ = ["REPAIRED_BY", "WorldScore", "score_world", "summarise"]
+__all__ = ["RECOVERY_DAYS", "REPAIRED_BY", "WorldScore", "score_world", "summarise"]
 
 REPAIRED_BY = 24
 """Drifted days within which nine tenths of the loss have to be back."""
 
-_RECOVERY_DAYS = 14  # over which recovery is measured from then on
+RECOVERY_DAYS = 14  # over which recovery is measured from then on
 _SMOOTH_DAYS = 7
 _RECOVERED = 0.9
 _LEAST_LOSS = 0.02  # a smaller one is within the noise, and a share of it says nothing
@@ -198,7 +198,7 @@ def _window(run: Run, first: int, days: int) -> float:
 
 
 def _recovered(runs: Mapping[Policy, Run], start: int, before: float) -> dict[str, float] | None:
-    level = {policy: _window(run, start + REPAIRED_BY, _RECOVERY_DAYS) for policy, run in runs.items()}
+    level = {policy: _window(run, start + REPAIRED_BY, RECOVERY_DAYS) for policy, run in runs.items()}
     lost = before - level["never"]
     if lost < _LEAST_LOSS:
         return None
