@@ -1,8 +1,8 @@
 """What of a loss can be had back at all: ``python -m benchmarks.recovery``.
 
 The evaluation asks that nine tenths of what a repairable drift takes are back within 24 days. This measures what
-training that promotes whatever comes brings back in the same worlds over the same days, the more of it the better it is
-informed: what no gate, however wise, gets beyond.
+training that promotes whatever comes brings back in the same worlds over the same days, by how often it trains and how
+soon it knows the labels: what a gate has to choose from.
 """
 
 from __future__ import annotations

@@ -307,6 +307,7 @@ def test_page__opens_three_years_of_history_in_less_than_500_kilobytes(visit, th
     window = visit(fresh=True)
     window.page.add_init_script(WATCH)
     opened = [open_afresh(window) for _ in range(9)]
+    window.context.close()
     times.note("opened", [one["drawn"] for one in opened])
     # What is sent, and what it unpacks to.
     assert all(80_000 < one["sent"] < one["unpacked"] <= 500_000 for one in opened), opened

@@ -22,7 +22,9 @@ __all__ = ["RECOVERY_DAYS", "REPAIRED_BY", "WorldScore", "score_world", "summari
 REPAIRED_BY = 24
 """Drifted days within which nine tenths of the loss have to be back."""
 
-RECOVERY_DAYS = 14  # over which recovery is measured from then on
+RECOVERY_DAYS = 14
+"""Drifted days over which recovery is measured from then on."""
+
 _SMOOTH_DAYS = 7
 _RECOVERED = 0.9
 _LEAST_LOSS = 0.02  # a smaller one is within the noise, and a share of it says nothing

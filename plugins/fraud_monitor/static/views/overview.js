@@ -18,7 +18,7 @@ export async function overview(context) {
   const next = h("div", {}, h("p", { class: "quiet" }, "Asking Airflow…"));
   const ask = () =>
     fillNext(next, summary, models).catch(() => next.replaceChildren(h("p", { class: "quiet" }, "Airflow did not answer.")));
-  // After the frame that shows the charts: Airflow's answer takes longer than they do.
+  // After the frame that shows the charts: Airflow's answers are not to compete with their drawing.
   requestAnimationFrame(() => setTimeout(ask));
   return [
     note && h("p", { class: "card quiet" }, note),
