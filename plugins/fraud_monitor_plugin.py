@@ -1,34 +1,62 @@
 """Registers the Fraud monitor: a page in the navigation and a tab on DAG runs.
 
-Every Airflow component imports this file; the application behind it is built at the first request, in the API server.
+Every Airflow component imports this file; the application behind it is loaded in the API server only, beside its start.
 """
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
 
-class LazyApplication:
-    """The page's ASGI application, imported when it is first asked for."""
+class Monitor:
+    """The page's ASGI application, loaded once, by whoever needs it first."""
 
     def __init__(self) -> None:
         self._application: Any = None
+        self._lock = threading.Lock()
+
+    def load(self) -> Any:
+        """Return the application, imported and ready for its first request."""
+        with self._lock:
+            if self._application is None:
+                from fraud_monitor.application import build  # noqa: PLC0415  (keeps the other components' start light)
+
+                self._application = build()
+        return self._application
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if self._application is None:
-            from fraud_monitor.application import build  # noqa: PLC0415  (keeps the other components' start light)
+        application = self._application or await asyncio.to_thread(self.load)
+        await application(scope, receive, send)
 
-            self._application = build()
-        await self._application(scope, receive, send)
+
+MONITOR = Monitor()
+
+
+class LoadedWithServer:
+    """ASGI middleware of the API server: loads the page when the server starts, so that nobody waits for it later.
+
+    Only servers send ``lifespan``, and Airflow's mounted applications are not told of it, its middlewares are.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            threading.Thread(target=MONITOR.load, name="fraud-monitor", daemon=True).start()
+        await self.app(scope, receive, send)
 
 
 class FraudMonitorPlugin(AirflowPlugin):
     """The Fraud monitor."""
 
     name = "fraud_monitor"
-    fastapi_apps = [{"app": LazyApplication(), "url_prefix": "/fraud", "name": "Fraud monitor"}]  # noqa: RUF012
+    fastapi_apps = [{"app": MONITOR, "url_prefix": "/fraud", "name": "Fraud monitor"}]  # noqa: RUF012
+    fastapi_root_middlewares = [{"middleware": LoadedWithServer, "name": "Fraud monitor"}]  # noqa: RUF012
     # Relative, so that a base path in front of Airflow stays in front of the page.
     external_views = [  # noqa: RUF012
         {

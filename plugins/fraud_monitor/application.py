@@ -49,8 +49,9 @@ _READS_TRAINING = [Depends(requires_access_dag("GET", DagAccessEntity.RUN, "frau
 
 
 def build(storage: Storage | None = None, jobs: Jobs | None = None) -> FastAPI:
-    """Return the application over a bucket and its jobs; the environment's unless given."""
+    """Return the application over a bucket and its jobs, ready to answer; the environment's unless given."""
     store = storage or Storage.from_environment()
+    digest()  # puts the page's files together now, not while the first reader waits
     app = FastAPI(
         title="Fraud monitor", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(get_user)]
     )

@@ -251,6 +251,23 @@ def test_plugin__imports_neither_fastapi_nor_boto3_of_its_own(tmp_path):
     assert float(seconds) < 0.1
 
 
+def test_page__is_loaded_when_the_server_starts_and_not_at_its_first_request(tmp_path):
+    program = (
+        "import sys, threading, airflow.plugins_manager;"
+        f"sys.path.append({str(PLUGINS)!r}); import fraud_monitor_plugin as plugin;"
+        "from fastapi import FastAPI; from fastapi.testclient import TestClient;"
+        "app = FastAPI();"
+        "[app.add_middleware(one['middleware']) for one in plugin.FraudMonitorPlugin.fastapi_root_middlewares];"
+        "before = 'fraud_monitor.application' in sys.modules;"
+        "server = TestClient(app).__enter__();"
+        "[one.join() for one in threading.enumerate() if one.name == 'fraud-monitor'];"
+        "print(before, 'fraud_monitor.application' in sys.modules)"
+    )
+    environment = {"AIRFLOW_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.strip().splitlines()[-1] == "False True"
+
+
 def test_run_notes__cost_the_other_components_nothing(tmp_path):
     program = (
         "import sys, airflow.plugins_manager, time; before = set(sys.modules); start = time.perf_counter();"
