@@ -28,6 +28,13 @@ class Monitor:
                 self._application = build()
         return self._application
 
+    def prepare(self) -> None:
+        """Load the application and what its overview shows; readers wait for the first of these only."""
+        application = self.load()
+        from fraud_monitor.application import read_ahead  # noqa: PLC0415
+
+        read_ahead(application)
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         application = self._application or await asyncio.to_thread(self.load)
         await application(scope, receive, send)
@@ -47,7 +54,7 @@ class LoadedWithServer:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
-            threading.Thread(target=MONITOR.load, name="fraud-monitor", daemon=True).start()
+            threading.Thread(target=MONITOR.prepare, name="fraud-monitor", daemon=True).start()
         await self.app(scope, receive, send)
 
 

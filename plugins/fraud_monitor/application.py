@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import date
 from functools import lru_cache
 from typing import Annotated, Any
@@ -31,6 +32,7 @@ REPORT_POLICY = (
     "style-src 'unsafe-inline'; img-src data: blob:; font-src data:; frame-ancestors 'self'; "
     "base-uri 'none'; form-action 'none'"
 )
+SUMMARY, MODELS = "monitoring/summary.json", "monitoring/models.json"
 CSV_COLUMNS = ("rank", "customer_id", "score", "transaction_id", "model_version", "outcome", "fraud_amount", "reasons")
 
 
@@ -104,11 +106,11 @@ def build(storage: Storage | None = None, jobs: Jobs | None = None) -> FastAPI:
 
     @app.get("/data/summary", dependencies=_READS_DAILY)
     def summary(request: Request) -> Response:
-        return stored("monitoring/summary.json", request)
+        return stored(SUMMARY, request)
 
     @app.get("/data/models", dependencies=_READS_TRAINING)
     def models(request: Request) -> Response:
-        return stored("monitoring/models.json", request)
+        return stored(MODELS, request)
 
     @app.get("/data/days/{day}", dependencies=_READS_DAILY)
     def one_day(day: Day, request: Request) -> Response:
@@ -147,7 +149,17 @@ def build(storage: Storage | None = None, jobs: Jobs | None = None) -> FastAPI:
         return StreamingResponse(found.chunks, media_type="text/html; charset=utf-8", headers=headers)
 
     _add_jobs(app, jobs or Jobs.from_environment())
+    app.state.storage = store
     return app
+
+
+def read_ahead(app: FastAPI) -> None:
+    """Read and compress what the overview shows; what cannot be read now is read when it is asked for."""
+    for key in (SUMMARY, MODELS):
+        with suppress(StorageError):
+            found = app.state.storage.read(key)
+            if found is not None:
+                _json(found[1])
 
 
 def _add_jobs(app: FastAPI, jobs: Jobs) -> None:

@@ -33,8 +33,8 @@ class File(NamedTuple):
 
     @classmethod
     def of(cls, media_type: str, content: bytes) -> File:
-        """Return a file with its compressed form."""
-        return cls(media_type, content, gzip.compress(content, 9, mtime=0))
+        """Return a file with its compressed form: level 9 takes seven times as long for 2 % less."""
+        return cls(media_type, content, gzip.compress(content, 6, mtime=0))
 
 
 @cache
