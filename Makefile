@@ -84,6 +84,9 @@ audit: setup ## look for weaknesses in the code and in the locked dependencies
 faults: setup ## inject FAULTS seeded faults into the pipeline and compare what it comes to; SEED=, FIRST_DAY= repeat a run
 	@PYTHONPATH=tests $(BIN)/python -m faults.suite --seed "$(SEED)" --faults "$(FAULTS)" $(if $(FIRST_DAY),--first-day "$(FIRST_DAY)")
 
+load: setup ## catch up forty days at once, run everything at once, and fit the memory of what runs for long (half an hour)
+	@PYTHONPATH=tests $(BIN)/python -m faults.load
+
 screenshots: setup ## take the documentation's pictures from the running stack (needs Chromium)
 	@$(BIN)/python docs/screenshots.py
 
@@ -140,5 +143,5 @@ lock: setup ## make the lock files anew from requirements/*.in
 	@grep -o '^uv==[^ ]*' requirements/local-py312.txt | $(BIN)/uv pip compile --quiet --universal --generate-hashes \
 	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" --output-file requirements/uv.txt -
 
-.PHONY: audit faults image dev containers package deploy destroy aws-smoke check-deploy next-airflow
+.PHONY: audit faults load image dev containers package deploy destroy aws-smoke check-deploy next-airflow
 .PHONY: help setup spark demo up down clean status logs doctor test slow lint types bench screenshots lock

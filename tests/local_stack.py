@@ -28,6 +28,7 @@ class LocalStack:
 
     state_dir: Path
     options: tuple[str, ...] = ()
+    prefix: tuple[str, ...] = ()
     variables: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = field(default=None, init=False)
     endpoint: str = field(default="", init=False)
@@ -35,7 +36,16 @@ class LocalStack:
     def start(self) -> LocalStack:
         """Start the server and wait until it says where it listens."""
         log = (self.state_dir.parent / f"{self.state_dir.name}.log").open("a")
-        command = [sys.executable, "-m", "local_aws.server", "--port", "0", "--state-dir", str(self.state_dir)]
+        command = [
+            *self.prefix,
+            sys.executable,
+            "-m",
+            "local_aws.server",
+            "--port",
+            "0",
+            "--state-dir",
+            str(self.state_dir),
+        ]
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PYTHONDONTWRITE"))}
         self.process = subprocess.Popen(
             [*command, *self.options], stdout=subprocess.PIPE, stderr=log, text=True, env=environment | self.variables

@@ -18,12 +18,17 @@ from urllib.parse import urlsplit
 import psutil
 
 from faults import player
+from faults.disk import Disk
 from faults.proxy import Fault, Proxy, Try
-from faults.state import State
+from faults.state import State, difference
+from fraud import layout
 from fraud.settings import Settings
 from local_aws.provision import provision
 from local_aws.sagemaker.container import MARK
 from local_stack import LocalStack
+
+ERASED = "after erasing: "
+"""What digests begin with that were taken after a card was erased."""
 
 
 def kill_jobs(state_dir: Path) -> int:
@@ -37,11 +42,23 @@ def kill_jobs(state_dir: Path) -> int:
     return killed
 
 
+def alerted_card(state: State, day: str) -> int:
+    """Return a card that was alerted on a day."""
+    return int(state.json(f"{layout.alerts(date.fromisoformat(day))}alerts.json")[2]["customer_id"])
+
+
+def delivered(state: State) -> dict[str, str]:
+    """Return the digests of what the transactions step writes."""
+    roots = ("object raw/", "object truth/", "object manifests/transactions", "table ")
+    return {name: digest for name, digest in state.digests().items() if name.startswith(roots)}
+
+
 def play(request: dict[str, Any]) -> dict[str, Any]:
     """Play what a request asks for."""
     home = Path(request["home"])
     home.mkdir(parents=True, exist_ok=True)
-    stack = LocalStack(home / "aws", ("--stop-seconds", "1")).start()
+    disk = Disk(home / "aws") if any(fault[3] == "disk_full" for fault in request["faults"]) else None
+    stack = LocalStack(home / "aws", ("--stop-seconds", "1"), disk.prefix if disk else ()).start()
 
     def address() -> tuple[str, int]:
         parts = urlsplit(stack.endpoint)
@@ -52,7 +69,11 @@ def play(request: dict[str, Any]) -> dict[str, Any]:
         stack.start()
         return address()
 
-    proxy = Proxy(address(), kill_aws, lambda: kill_jobs(home / "aws"))
+    def fill_disk() -> None:
+        if disk:
+            disk.fill()
+
+    proxy = Proxy(address(), kill_aws, lambda: kill_jobs(home / "aws"), fill_disk)
     for described in request["faults"]:
         fault = Fault(Try(*described[0]), *described[1:])
         proxy.faults[fault.at] = fault
@@ -62,6 +83,8 @@ def play(request: dict[str, Any]) -> dict[str, Any]:
     player.prepare(home / "airflow", proxy.endpoint, variables)
 
     def on_task(dag_id: str, run_id: str, task_id: str, map_index: int, number: int) -> None:
+        if disk:
+            disk.free()
         proxy.current = Try(dag_id, run_id, task_id, map_index, number)
 
     runs: dict[str, str] = {}
@@ -77,19 +100,38 @@ def play(request: dict[str, Any]) -> dict[str, Any]:
             runs[run_id] = airflow.play("fraud_daily", run_id, moment)
             print(f"{text}: {runs[run_id]} after {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
         proxy.current = None
+        digests = State(stack.endpoint, settings).digests()
+        wrong: list[str] = []
+        if request["erase"]:
+            card = alerted_card(State(stack.endpoint, settings), request["days"][-1])
+            if not State(stack.endpoint, settings).mentions(card):
+                wrong.append(f"card {card} was nowhere to begin with")
+            runs["erase"] = airflow.play("fraud_history", "erase", conf={"steps": ["erase"], "card": card})
+            proxy.current = None
+            state = State(stack.endpoint, settings)
+            wrong += [f"card {card} is still in {place}" for place in state.mentions(card)]
+            digests |= {f"{ERASED}{name}": digest for name, digest in state.digests().items()}
+        if request["again"]:
+            before = delivered(state)
+            conf = {"steps": ["transactions"], "start": request["days"][0], "end": request["days"][-1]}
+            runs["again"] = airflow.play("fraud_history", "again", conf=conf)
+            proxy.current = None
+            wrong += [f"delivered again after erasing: {line}" for line in difference(before, delivered(state))]
         state = State(stack.endpoint, settings)
         until = time.monotonic() + 30
         while (running := state.running()) and time.monotonic() < until:
             time.sleep(0.5)
-        digests = state.digests()
     finally:
         stack.stop()
+        if disk:
+            disk.close()
     return {
         "runs": runs,
         "failed": airflow.failed(),
         "calls": [[list(at), calls] for at, calls in proxy.calls.items()],
         "happened": [[list(fault.at), *fault[1:]] for fault in proxy.happened],
         "running": running,
+        "wrong": wrong,
         "digests": digests,
         "seconds": time.monotonic() - began,
     }

@@ -18,7 +18,7 @@ import psutil
 
 from airflow_site import free_port
 from faults.inprocess import kill_jobs
-from faults.state import State, difference
+from faults.state import State
 from fraud.errors import FraudError
 from fraud.settings import Settings
 from local_aws.provision import provision
@@ -68,6 +68,18 @@ class Killed:
         done = subprocess.run([program, command], env=self.environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"fraud-local {command}: {done.stdout[-2000:]} {done.stderr[-2000:]}")
+
+    def airflow(self, *words: str) -> None:
+        """Run a command of Airflow's with the stack's configuration."""
+        program = Path(sys.executable).with_name("airflow")
+        environment = self.environment | self._command("scheduler")[1]
+        done = subprocess.run([program, *words], env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"airflow {' '.join(words)}: {done.stdout[-2000:]} {done.stderr[-2000:]}")
+
+    def components(self) -> list[Component]:
+        """Return the stack's long-running processes."""
+        return list(self._records.read()[0])
 
     def api(self) -> AirflowApi:
         url = f"http://127.0.0.1:{self.ports['PORT']}"
@@ -190,10 +202,9 @@ class Killed:
 
 
 def run(
-    home: Path, settings: Mapping[str, str], days: Sequence[str], count: int, rng: random.Random,
-    expected: dict[str, str], say: Say,
-) -> list[str]:  # fmt: skip
-    """Kill ``count`` times while the days are caught up; return what is wrong afterwards."""
+    home: Path, settings: Mapping[str, str], days: Sequence[str], count: int, rng: random.Random, say: Say
+) -> tuple[list[str], dict[str, str]]:
+    """Kill ``count`` times while the days are caught up; return what is wrong, and digests of what they come to."""
     victims = [victim for _ in range(-(-count // len(VICTIMS))) for victim in rng.sample(VICTIMS, len(VICTIMS))][:count]
     say(f"kills: {', '.join(victims)}")
     stack = Killed(home, settings, days, say)
@@ -214,10 +225,10 @@ def run(
         while (running := state.running()) and time.monotonic() < until:
             time.sleep(0.5)
         wrong += [f"still running: {name}" for name in running]
-        wrong += difference(expected, state.digests())
+        digests = state.digests()
         if took_place < len(victims) / 2:
             wrong.append(f"the days were done after {took_place} of {len(victims)} kills; ask for more days")
         say(f"{took_place} kills, {len(wrong)} things are wrong")
     finally:
         stack.local("down")
-    return wrong
+    return wrong, digests

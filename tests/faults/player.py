@@ -57,7 +57,9 @@ def prepare(home: Path, endpoint: str, settings: Mapping[str, str]) -> None:
     }
     airflow = Path(sys.executable).with_name("airflow")
     if not (home / "airflow.db").exists():
-        subprocess.run([airflow, "db", "migrate"], check=True, capture_output=True)
+        done = subprocess.run([airflow, "db", "migrate"], check=False, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"airflow db migrate: {done.stdout[-2000:]} {done.stderr[-2000:]}")
 
 
 class Player:

@@ -29,8 +29,9 @@ KINDS = (
     "aws_killed",
     "aws_killed_after",
     "job_killed",
+    "disk_full",
 )
-"""What can become of a call; ``…_after`` means after it took effect."""
+"""What can become of a call; ``…_after`` means after it took effect. A full disk stays so until the try has ended."""
 
 ABSORBED = ("throttled", "server_error", "server_error_after", "reset", "reset_after", "timeout", "timeout_after")
 """Kinds that a client tries again by itself when they come once; when they stay, the task fails."""
@@ -77,6 +78,8 @@ class Proxy:
         Kills the local AWS as a power cut would, starts it again and returns the new target.
     kill_jobs
         Kills the processes of running jobs; returns how many.
+    fill_disk
+        Leaves no room on the disk of the local AWS.
     faults
         By try.
     calls
@@ -88,6 +91,7 @@ class Proxy:
     target: tuple[str, int]
     kill_aws: Callable[[], tuple[str, int]]
     kill_jobs: Callable[[], int]
+    fill_disk: Callable[[], None]
     faults: dict[Try, Fault] = field(default_factory=dict)
     calls: dict[Try, list[str]] = field(default_factory=lambda: defaultdict(list))
     happened: list[Fault] = field(default_factory=list)
@@ -126,6 +130,10 @@ class Proxy:
         if kind == "job_killed":
             if self._job_died():
                 self.happened.append(fault)
+            self._reply(request, self._forward(request, body))
+            return
+        if kind == "disk_full":
+            self.fill_disk()
             self._reply(request, self._forward(request, body))
             return
         if kind.endswith("_after"):

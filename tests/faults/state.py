@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import io
+import json
 import re
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import boto3
+import pyarrow.parquet as pq
 
 from fraud import warehouse
 from fraud.settings import Settings
@@ -58,9 +61,30 @@ class State:
             found[f"object {name}"] = digest
         return found | {f"package {number}": text for number, text in enumerate(self._packages())}
 
+    def mentions(self, card: int) -> list[str]:
+        """Return the objects and tables with rows of a card, found by reading all of them."""
+        s3 = self.client("s3")
+        found = []
+        said = re.compile(rb'customer_id\\?"?: ?\\?"?%d\b' % card)
+        for key in self._keys(s3):
+            body = s3.get_object(Bucket=self._settings.bucket, Key=key)["Body"].read()
+            if key.endswith(".parquet"):
+                columns = pq.read_table(io.BytesIO(body), partitioning=None).to_pydict()
+                body = b"customer_id: %d" % card if card in columns.get("customer_id", ()) else str(columns).encode()
+            if said.search(body) and not key.startswith("erasures/"):
+                found.append(key)
+        for table in ("transactions", "customers", "alerts"):
+            if self.count(f"SELECT 1 FROM fraud.{table} WHERE customer_id = {card}"):
+                found.append(f"table {table}")
+        return found
+
+    def count(self, select: str) -> int:
+        """Return how many rows a query has."""
+        return int(self._unloaded("count", f"SELECT COUNT(*) AS n FROM ({select}) q").strip())
+
     def tables(self) -> dict[str, str]:
         """Return a digest of every table, by name."""
-        return {f"table {table}": self._table(table, order) for table, order in TABLES.items()}
+        return {f"table {table}": self.digest_of(f"fraud.{table}", order) for table, order in TABLES.items()}
 
     def _keys(self, s3: Any) -> Iterator[str]:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=self._settings.bucket)
@@ -83,15 +107,26 @@ class State:
             }
             yield str(said)
 
-    def _table(self, table: str, order: str) -> str:
-        """Return the number of rows of a table and a digest of them in order."""
-        prefix = f"{COUNTED}{table}/"
-        select = f"SELECT * FROM fraud.{table} ORDER BY {order}"
+    def json(self, key: str) -> Any:
+        """Return an object's JSON."""
+        found = self.client("s3").get_object(Bucket=self._settings.bucket, Key=self._settings.layout.key(key))
+        return json.loads(found["Body"].read())
+
+    def digest_of(self, rows: str, order: str) -> str:
+        """Return the number of some rows, written as SQL after FROM, and a digest of them in order."""
+        bodies = self._unloaded("rows", f"SELECT * FROM {rows} ORDER BY {order}")
+        return f"{bodies.count(10)} rows {hashlib.sha256(bodies).hexdigest()}"
+
+    def _unloaded(self, name: str, select: str) -> bytes:
+        """Return a query's rows as CSV."""
+        prefix = f"{COUNTED}{name}/"
         self.execute(warehouse.unload(select, self._settings.layout.uri(prefix), "csv"))
         s3 = self.client("s3")
         listed = s3.list_objects_v2(Bucket=self._settings.bucket, Prefix=prefix).get("Contents", [])
         bodies = b"".join(s3.get_object(Bucket=self._settings.bucket, Key=one["Key"])["Body"].read() for one in listed)
-        return f"{bodies.count(10)} rows {hashlib.sha256(bodies).hexdigest()}"
+        for one in listed:  # looking leaves nothing behind, above all no rows of cards
+            s3.delete_object(Bucket=self._settings.bucket, Key=one["Key"])
+        return bodies
 
     def execute(self, sql: str) -> None:
         """Run a statement that has no rows to return."""

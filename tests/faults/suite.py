@@ -12,11 +12,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from faults import kills
+from faults.disk import Disk
+from faults.inprocess import ERASED
 from faults.proxy import ABSORBED, KINDS, Fault, Try
 from faults.state import difference
 
@@ -36,7 +39,9 @@ JOB_CALLS = ("DescribeProcessingJob", "DescribeTrainingJob", "DescribeTransformJ
 def play(home: Path, name: str, **request: Any) -> dict[str, Any]:
     """Play days in a process of its own and return its answer."""
     path = home.parent / f"{name}.json"
-    path.write_text(json.dumps({"home": str(home), "faults": [], "bootstrap": False, **request}))
+    path.write_text(
+        json.dumps({"home": str(home), "faults": [], "bootstrap": False, "erase": False, "again": False, **request})
+    )
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     folders = [str(TESTS), environment.get("PYTHONPATH", "")]
     with (home.parent / f"{name}.log").open("w") as log:
@@ -59,8 +64,9 @@ def draw(calls: list[tuple[Try, list[str]]], count: int, rng: random.Random) -> 
     rng.shuffle(tries)
     faults: list[Fault] = []
     kinds: list[str] = []
+    drawn = [kind for kind in KINDS if kind != "disk_full" or Disk.possible()]
     while len(faults) < min(count, len(calls)) and tries:
-        kinds = kinds or rng.sample(KINDS, len(KINDS))
+        kinds = kinds or rng.sample(drawn, len(drawn))
         kind = kinds.pop()
         fitting = [one for one in tries if kind != "job_killed" or _polls(one[1])]
         if not fitting:
@@ -88,7 +94,8 @@ def days_of(faults: int) -> int:
 
 def run(seed: int, faults: int, first_day: date, work: Path) -> list[str]:
     """Run the suite and return what is wrong."""
-    rng = random.Random(seed)
+    # Each part has draws of its own: which comes first on the clock decides nothing.
+    rng, kill_rng = random.Random(seed), random.Random(f"kills of {seed}")
     killed = round(faults * KILL_SHARE)
     days = [str(first_day + timedelta(days=n)) for n in range(days_of(faults))]
     settings = {**SETTINGS, "FRAUD_FIRST_DAY": str(first_day)}
@@ -99,26 +106,45 @@ def run(seed: int, faults: int, first_day: date, work: Path) -> list[str]:
 
     say(f"seed {seed}: {faults - killed} faults in process over {len(days)} days, {killed} kills; bootstrap")
     play(work / "base", "bootstrap", days=[], bootstrap=True, settings=settings)
+    with ThreadPoolExecutor(1) as beside:
+        # A killed stack waits for most of its time: the faults in process fit beside it.
+        found = beside.submit(kill, work, settings, days, killed, kill_rng, say) if killed else None
+        calm, wrong = inject(work, settings, days, faults - killed, rng, say)
+        if found:
+            lines, digests = found.result()
+            wrong += lines + difference(calm, digests)
+    say("done")
+    return wrong
+
+
+def kill(
+    work: Path, settings: dict[str, str], days: list[str], count: int, rng: random.Random, say: kills.Say
+) -> tuple[list[str], dict[str, str]]:
+    """Kill processes of a real stack; return what is wrong, and the digests of what the days come to."""
+    shutil.copytree(work / "base", work / "killed")
+    return kills.run(work / "killed", settings, days, count, rng, say)
+
+
+def inject(
+    work: Path, settings: dict[str, str], days: list[str], count: int, rng: random.Random, say: kills.Say
+) -> tuple[dict[str, str], list[str]]:
+    """Play the days undisturbed, then with faults; return the digests of the first, and what is wrong."""
     say("undisturbed")
     shutil.copytree(work / "base", work / "calm")
-    calm = play(work / "calm", "undisturbed", days=days, settings=settings)
-    if set(calm["runs"].values()) != {"success"}:
-        return [f"the undisturbed run failed: {calm['failed']}"]
+    calm = play(work / "calm", "undisturbed", days=days, settings=settings, erase=True, again=True)
+    if set(calm["runs"].values()) != {"success"} or calm["wrong"]:
+        return {}, [f"undisturbed: {line}" for line in (*calm["failed"], *calm["wrong"])]
     calls = [(Try(*at), made) for at, made in calm["calls"]]
     wrong: list[str] = []
-    left, number = faults - killed, 0
+    left, number = count, 0
     while left > 0:
         number += 1
         plan = draw(calls, min(left, FAULTS_A_DAY * len(days)), rng)
         left -= len(plan)
         say("disturbed: " + ", ".join(f"{kind} {n}" for kind, n in sorted(Counter(one.kind for one in plan).items())))
-        wrong += disturb(work, f"disturbed-{number}", plan, calm, days=days, settings=settings)
+        wrong += disturb(work, f"disturbed-{number}", plan, calm, days=days, settings=settings, erase=True)
         say(f"{len(plan)} faults injected, {len(wrong)} things are wrong")
-    if killed:
-        shutil.copytree(work / "base", work / "killed")
-        wrong += kills.run(work / "killed", settings, days, killed, rng, calm["digests"], say)
-    say("done")
-    return wrong
+    return {name: digest for name, digest in calm["digests"].items() if not name.startswith(ERASED)}, wrong
 
 
 def disturb(work: Path, name: str, plan: list[Fault], calm: dict[str, Any], **request: Any) -> list[str]:
@@ -129,7 +155,7 @@ def disturb(work: Path, name: str, plan: list[Fault], calm: dict[str, Any], **re
     happened = [Fault(Try(*at), *rest) for at, *rest in found["happened"]]
     wrong = [f"{run_id} ended {state}" for run_id, state in found["runs"].items() if state != "success"]
     wrong += [f"task failed for good: {task}" for task in found["failed"]]
-    wrong += [f"still running: {job}" for job in found["running"]]
+    wrong += [f"still running: {job}" for job in found["running"]] + found["wrong"]
     wrong += [f"never took place: {fault}" for fault in plan if fault not in happened]
     wrong += difference(calm["digests"], found["digests"])
     return [*wrong, *(f"(injected: {fault})" for fault in happened)] if wrong else []
@@ -150,7 +176,7 @@ def main() -> int:
     today = (datetime.now(UTC) - timedelta(hours=1)).date()
     first_day = arguments.first_day or today - timedelta(days=days_of(count))
     with tempfile.TemporaryDirectory() as scratch:
-        work = arguments.keep or Path(scratch)
+        work = (arguments.keep or Path(scratch)).resolve()
         work.mkdir(parents=True, exist_ok=True)
         wrong = run(arguments.seed, count, first_day, work)
     for line in wrong:
