@@ -20,7 +20,7 @@ import psutil
 from faults import player
 from faults.disk import Disk
 from faults.proxy import Fault, Proxy, Try
-from faults.state import State, difference
+from faults.state import State
 from fraud import layout
 from fraud.settings import Settings
 from local_aws.provision import provision
@@ -45,12 +45,6 @@ def kill_jobs(state_dir: Path) -> int:
 def alerted_card(state: State, day: str) -> int:
     """Return a card that was alerted on a day."""
     return int(state.json(f"{layout.alerts(date.fromisoformat(day))}alerts.json")[2]["customer_id"])
-
-
-def delivered(state: State) -> dict[str, str]:
-    """Return the digests of what the transactions step writes."""
-    roots = ("object raw/", "object truth/", "object manifests/transactions", "table ")
-    return {name: digest for name, digest in state.digests().items() if name.startswith(roots)}
 
 
 def play(request: dict[str, Any]) -> dict[str, Any]:
@@ -111,12 +105,6 @@ def play(request: dict[str, Any]) -> dict[str, Any]:
             state = State(stack.endpoint, settings)
             wrong += [f"card {card} is still in {place}" for place in state.mentions(card)]
             digests |= {f"{ERASED}{name}": digest for name, digest in state.digests().items()}
-        if request["again"]:
-            before = delivered(state)
-            conf = {"steps": ["transactions"], "start": request["days"][0], "end": request["days"][-1]}
-            runs["again"] = airflow.play("fraud_history", "again", conf=conf)
-            proxy.current = None
-            wrong += [f"delivered again after erasing: {line}" for line in difference(before, delivered(state))]
         state = State(stack.endpoint, settings)
         until = time.monotonic() + 30
         while (running := state.running()) and time.monotonic() < until:

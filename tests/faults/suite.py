@@ -33,6 +33,7 @@ SETTINGS = {
     "FRAUD_PROMOTION": json.dumps({"alarm_min_frauds": 30, "bootstrap_samples": 200}),
     "FRAUD_TRAINING": json.dumps({"candidates": ["logistic_regression", "xgboost_builtin"]}),
 }
+MOST_LINES = 60
 JOB_CALLS = ("DescribeProcessingJob", "DescribeTrainingJob", "DescribeTransformJob")
 
 
@@ -40,7 +41,7 @@ def play(home: Path, name: str, **request: Any) -> dict[str, Any]:
     """Play days in a process of its own and return its answer."""
     path = home.parent / f"{name}.json"
     path.write_text(
-        json.dumps({"home": str(home), "faults": [], "bootstrap": False, "erase": False, "again": False, **request})
+        json.dumps({"home": str(home), "faults": [], "bootstrap": False, "erase": False, **request})
     )
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     folders = [str(TESTS), environment.get("PYTHONPATH", "")]
@@ -112,7 +113,7 @@ def run(seed: int, faults: int, first_day: date, work: Path) -> list[str]:
         calm, wrong = inject(work, settings, days, faults - killed, rng, say)
         if found:
             lines, digests = found.result()
-            wrong += lines + difference(calm, digests)
+            wrong += lines + (difference(calm, digests) if calm else [])
     say("done")
     return wrong
 
@@ -131,7 +132,7 @@ def inject(
     """Play the days undisturbed, then with faults; return the digests of the first, and what is wrong."""
     say("undisturbed")
     shutil.copytree(work / "base", work / "calm")
-    calm = play(work / "calm", "undisturbed", days=days, settings=settings, erase=True, again=True)
+    calm = play(work / "calm", "undisturbed", days=days, settings=settings, erase=True)
     if set(calm["runs"].values()) != {"success"} or calm["wrong"]:
         return {}, [f"undisturbed: {line}" for line in (*calm["failed"], *calm["wrong"])]
     calls = [(Try(*at), made) for at, made in calm["calls"]]
@@ -179,8 +180,10 @@ def main() -> int:
         work = (arguments.keep or Path(scratch)).resolve()
         work.mkdir(parents=True, exist_ok=True)
         wrong = run(arguments.seed, count, first_day, work)
-    for line in wrong:
+    for line in wrong[:MOST_LINES]:
         print(f"wrong: {line}")
+    if len(wrong) > MOST_LINES:
+        print(f"and {len(wrong) - MOST_LINES} more")
     if wrong:
         print(f"repeat with: make faults SEED={arguments.seed} FAULTS={count} FIRST_DAY={first_day}")
         return 1
