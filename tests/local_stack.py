@@ -28,8 +28,8 @@ class LocalStack:
 
     state_dir: Path
     options: tuple[str, ...] = ()
-    prefix: tuple[str, ...] = ()
     variables: dict[str, str] = field(default_factory=dict)
+    prefix: tuple[str, ...] = ()
     process: subprocess.Popen[str] | None = field(default=None, init=False)
     endpoint: str = field(default="", init=False)
 

@@ -12,7 +12,10 @@ ROOM_MIB = 256
 """Room beside what is there: for the days that are played, and for their jobs."""
 
 _HOLD = 'mount -t tmpfs -o "size=$0m" disk "$2" && cp -a "$1/." "$2" && echo ready && exec cat'
-_FILL = 'dd if=/dev/zero "of=$0/filler" bs=64k 2>/dev/null; true'
+_FILL = """for size in 64k 4k; do
+  dd if=/dev/zero of="$0/filler" bs=$size conv=notrunc oflag=append 2> /dev/null
+done
+true"""
 
 
 class Disk:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+import threading
 import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -27,6 +28,7 @@ from local_aws.provision import provision
 from local_aws.sagemaker.container import MARK
 from local_stack import LocalStack
 
+FULL_SECONDS = 10
 ERASED = "after erasing: "
 """What digests begin with that were taken after a card was erased."""
 
@@ -52,7 +54,7 @@ def play(request: dict[str, Any]) -> dict[str, Any]:
     home = Path(request["home"])
     home.mkdir(parents=True, exist_ok=True)
     disk = Disk(home / "aws") if any(fault[3] == "disk_full" for fault in request["faults"]) else None
-    stack = LocalStack(home / "aws", ("--stop-seconds", "1"), disk.prefix if disk else ()).start()
+    stack = LocalStack(home / "aws", ("--stop-seconds", "1"), prefix=disk.prefix if disk else ()).start()
 
     def address() -> tuple[str, int]:
         parts = urlsplit(stack.endpoint)
@@ -63,9 +65,20 @@ def play(request: dict[str, Any]) -> dict[str, Any]:
         stack.start()
         return address()
 
+    room: list[threading.Timer] = []
+
     def fill_disk() -> None:
         if disk:
             disk.fill()
+            # A statement that cannot write down its end has none as long as the disk is full.
+            room.append(threading.Timer(FULL_SECONDS, disk.free))
+            room[-1].start()
+
+    def free_disk() -> None:
+        while room:
+            room.pop().cancel()
+        if disk:
+            disk.free()
 
     proxy = Proxy(address(), kill_aws, lambda: kill_jobs(home / "aws"), fill_disk)
     for described in request["faults"]:
@@ -77,8 +90,7 @@ def play(request: dict[str, Any]) -> dict[str, Any]:
     player.prepare(home / "airflow", proxy.endpoint, variables)
 
     def on_task(dag_id: str, run_id: str, task_id: str, map_index: int, number: int) -> None:
-        if disk:
-            disk.free()
+        free_disk()
         proxy.current = Try(dag_id, run_id, task_id, map_index, number)
 
     runs: dict[str, str] = {}
@@ -110,6 +122,7 @@ def play(request: dict[str, Any]) -> dict[str, Any]:
         while (running := state.running()) and time.monotonic() < until:
             time.sleep(0.5)
     finally:
+        free_disk()
         stack.stop()
         if disk:
             disk.close()

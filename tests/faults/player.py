@@ -66,12 +66,16 @@ class Player:
     """The DAGs of this deployment, ready to be played."""
 
     def __init__(self, on_task: OnTask) -> None:
+        import botocore.loaders
         from airflow.dag_processing.bundles.manager import DagBundlesManager
         from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
         from airflow.sdk.execution_time import supervisor
         from airflow.serialization.serialized_objects import DagSerialization
         from airflow.settings import Session
 
+        # Tasks are processes of their own elsewhere; in one, each reads the same service descriptions again.
+        load = functools.cache(botocore.loaders.JSONFileLoader().load_file)
+        botocore.loaders.JSONFileLoader.load_file = lambda _, path: load(path)
         supervisor.in_process_api_server = functools.cache(supervisor.in_process_api_server)
         self.on_task = on_task
         self._session = Session()

@@ -31,7 +31,8 @@ KINDS = (
     "job_killed",
     "disk_full",
 )
-"""What can become of a call; ``…_after`` means after it took effect. A full disk stays so until the try has ended."""
+"""What can become of a call; ``…_after`` means after it took effect. A full disk stays so until the try has
+ended, or for a while."""
 
 ABSORBED = ("throttled", "server_error", "server_error_after", "reset", "reset_after", "timeout", "timeout_after")
 """Kinds that a client tries again by itself when they come once; when they stay, the task fails."""

@@ -26,6 +26,8 @@ from faults.state import difference
 TESTS = Path(__file__).parents[1]
 KILL_SHARE = 0.15
 FAULTS_A_DAY = 22
+SHORT = 2
+AT_ONCE = 2  # a pass waits for two thirds of its time
 # The promises are the same, the numbers a small town's: 800 transactions a day, a quarter of the handbook's frauds.
 SETTINGS = {
     "FRAUD_WORLD": "tiny",
@@ -40,9 +42,7 @@ JOB_CALLS = ("DescribeProcessingJob", "DescribeTrainingJob", "DescribeTransformJ
 def play(home: Path, name: str, **request: Any) -> dict[str, Any]:
     """Play days in a process of its own and return its answer."""
     path = home.parent / f"{name}.json"
-    path.write_text(
-        json.dumps({"home": str(home), "faults": [], "bootstrap": False, "erase": False, **request})
-    )
+    path.write_text(json.dumps({"home": str(home), "faults": [], "bootstrap": False, "erase": False, **request}))
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     folders = [str(TESTS), environment.get("PYTHONPATH", "")]
     with (home.parent / f"{name}.log").open("w") as log:
@@ -90,7 +90,7 @@ def _polls(made: list[str]) -> list[int]:
 
 def days_of(faults: int) -> int:
     """Return how many days are played: fewer than a week, within which no training is scheduled."""
-    return 2 if faults <= 2 * FAULTS_A_DAY else 4
+    return SHORT if faults <= SHORT * FAULTS_A_DAY else 4
 
 
 def run(seed: int, faults: int, first_day: date, work: Path) -> list[str]:
@@ -130,21 +130,28 @@ def inject(
     work: Path, settings: dict[str, str], days: list[str], count: int, rng: random.Random, say: kills.Say
 ) -> tuple[dict[str, str], list[str]]:
     """Play the days undisturbed, then with faults; return the digests of the first, and what is wrong."""
+    erase = len(days) > SHORT  # half as long again, which a short suite has no time for
     say("undisturbed")
     shutil.copytree(work / "base", work / "calm")
-    calm = play(work / "calm", "undisturbed", days=days, settings=settings, erase=True)
+    calm = play(work / "calm", "undisturbed", days=days, settings=settings, erase=erase)
     if set(calm["runs"].values()) != {"success"} or calm["wrong"]:
         return {}, [f"undisturbed: {line}" for line in (*calm["failed"], *calm["wrong"])]
     calls = [(Try(*at), made) for at, made in calm["calls"]]
+    plans: list[list[Fault]] = []
+    while (left := count - sum(map(len, plans))) > 0:
+        plans.append(draw(calls, min(left, FAULTS_A_DAY * len(days)), rng))
     wrong: list[str] = []
-    left, number = count, 0
-    while left > 0:
-        number += 1
-        plan = draw(calls, min(left, FAULTS_A_DAY * len(days)), rng)
-        left -= len(plan)
-        say("disturbed: " + ", ".join(f"{kind} {n}" for kind, n in sorted(Counter(one.kind for one in plan).items())))
-        wrong += disturb(work, f"disturbed-{number}", plan, calm, days=days, settings=settings, erase=True)
-        say(f"{len(plan)} faults injected, {len(wrong)} things are wrong")
+
+    def one(number: int, plan: list[Fault]) -> list[str]:
+        kinds = Counter(fault.kind for fault in plan)
+        say(f"disturbed {number}: " + ", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items())))
+        found = disturb(work, f"disturbed-{number}", plan, calm, days=days, settings=settings, erase=erase)
+        say(f"disturbed {number}: {len(plan)} faults injected, {len(found)} things are wrong")
+        return found
+
+    with ThreadPoolExecutor(AT_ONCE) as beside:
+        for found in beside.map(one, range(1, len(plans) + 1), plans):
+            wrong += found
     return {name: digest for name, digest in calm["digests"].items() if not name.startswith(ERASED)}, wrong
 
 

@@ -6,14 +6,19 @@ moments and never the consistency.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Database"]
+from tenacity import Retrying, before_sleep_log, retry_if_exception_type, wait_fixed
+
+__all__ = ["Database", "persist"]
+
+logger = logging.getLogger(__name__)
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS s3_buckets (name TEXT PRIMARY KEY, state BLOB NOT NULL);
@@ -36,14 +41,16 @@ class Database:
     ----------
     path
         The database file; made when it does not exist.
+    schema
+        Statements that make what it is to hold, where that is not there.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, schema: str = SCHEMA) -> None:
         self._lock = threading.RLock()
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")
-        self._connection.executescript(SCHEMA)
+        self._connection.executescript(schema)
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return all rows of a statement."""
@@ -62,10 +69,12 @@ class Database:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                # SQLite has already rolled back when the disk was full, but not always.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Run one statement for every row, in one transaction."""
@@ -76,3 +85,15 @@ class Database:
         """Close the file."""
         with self._lock:
             self._connection.close()
+
+
+def persist(write: Callable[[], None]) -> None:
+    """Write what nobody could be told the failure of, how background work ended: while the disk is full, again.
+
+    Without it such work would be described as running for ever. The file's end is the end of this too.
+    """
+    Retrying(
+        retry=retry_if_exception_type(sqlite3.OperationalError),
+        wait=wait_fixed(0.2),
+        before_sleep=before_sleep_log(logger, logging.WARNING),
+    )(write)

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from local_aws.database import persist
 from local_aws.emr.mirror import Mirror
 from local_aws.logs import JobLog
 from local_aws.sagemaker.container import Container, Host
@@ -108,7 +109,7 @@ class JobRuns:
             state, details = "FAILED", f"Internal error of the local AWS: {type(error).__name__}: {error}"
         shutil.rmtree(work, ignore_errors=True)
         if not self._closing:
-            self._change(region, identity, state, details)
+            persist(lambda: self._change(region, identity, state, details))
 
     def _submit_to_spark(
         self, region: str, identity: str, document: Document, stop: threading.Event, work: Path

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from local_aws.database import persist
 from local_aws.redshift.engine import Engine, Result, Session
 from local_aws.redshift.errors import CancelledError, SqlError
 from local_aws.redshift.protocol import Document, RequestError
@@ -211,7 +212,7 @@ class DataApi:
 
     def _change(self, document: Document, **fields: Any) -> None:
         document |= fields | {"UpdatedAt": time.time()}
-        self._statements.put(document["Id"], document)
+        persist(lambda: self._statements.put(document["Id"], document))
 
     def _find(self, request: Document) -> Document:
         identity = request.get("Id", "")

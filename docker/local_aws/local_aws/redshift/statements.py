@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from local_aws.database import Database
 
 __all__ = ["Document", "Statements"]
 
@@ -38,25 +38,17 @@ class Statements:
     """
 
     def __init__(self, path: Path) -> None:
-        self._lock = threading.RLock()
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-        self._connection.executescript(_SCHEMA)
+        self._database = Database(path, _SCHEMA)
         self._end_lost()
 
     def _end_lost(self) -> None:
         """End what a dead server left running, and forget what is older than results are kept."""
-        with self._lock:
-            old = time.time() - KEPT_SECONDS
-            self._connection.execute(
-                "DELETE FROM tokens WHERE id IN (SELECT id FROM statements WHERE created < ?)", (old,)
-            )
-            self._connection.execute(
-                "DELETE FROM pages WHERE id IN (SELECT id FROM statements WHERE created < ?)", (old,)
-            )
-            self._connection.execute("DELETE FROM statements WHERE created < ?", (old,))
-            for identity, text in self._connection.execute("SELECT id, document FROM statements").fetchall():
+        old = (time.time() - KEPT_SECONDS,)
+        with self._database.transaction():
+            self._database.execute("DELETE FROM tokens WHERE id IN (SELECT id FROM statements WHERE created < ?)", old)
+            self._database.execute("DELETE FROM pages WHERE id IN (SELECT id FROM statements WHERE created < ?)", old)
+            self._database.execute("DELETE FROM statements WHERE created < ?", old)
+            for identity, text in self._database.query("SELECT id, document FROM statements"):
                 document = json.loads(text)
                 if document["Status"] in ("SUBMITTED", "PICKED", "STARTED"):
                     document |= {"Status": "FAILED", "Error": "ERROR: the server was restarted while the statement ran"}
@@ -65,71 +57,51 @@ class Statements:
     def add(self, documents: Iterable[Document], token: str | None = None) -> None:
         """Add a statement, with its sub-statements after it; a token names it for a repeated request."""
         parent = None
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
+        with self._database.transaction():
             for document in documents:
-                self._connection.execute(
+                self._database.execute(
                     "INSERT INTO statements (id, parent, created, document) VALUES (?, ?, ?, ?)",
                     (document["Id"], parent, document["CreatedAt"], json.dumps(document)),
                 )
                 if parent is None:
                     parent = document["Id"]
                     if token is not None:
-                        self._connection.execute("INSERT INTO tokens VALUES (?, ?)", (token, parent))
-            self._connection.execute("COMMIT")
+                        self._database.execute("INSERT INTO tokens VALUES (?, ?)", (token, parent))
 
     def find_token(self, token: str) -> Document | None:
         """Return the statement that was submitted with a token."""
-        with self._lock:
-            row = self._connection.execute("SELECT id FROM tokens WHERE token = ?", (token,)).fetchone()
-        return self.get(row[0]) if row else None
+        rows = self._database.query("SELECT id FROM tokens WHERE token = ?", (token,))
+        return self.get(rows[0][0]) if rows else None
 
     def get(self, identity: str) -> Document | None:
         """Return a statement or sub-statement."""
-        with self._lock:
-            row = self._connection.execute("SELECT document FROM statements WHERE id = ?", (identity,)).fetchone()
-        return json.loads(row[0]) if row else None
+        rows = self._database.query("SELECT document FROM statements WHERE id = ?", (identity,))
+        return json.loads(rows[0][0]) if rows else None
 
     def children(self, identity: str) -> list[Document]:
         """Return the sub-statements of a batch in order."""
-        with self._lock:
-            rows = self._connection.execute(
-                "SELECT document FROM statements WHERE parent = ? ORDER BY position", (identity,)
-            ).fetchall()
+        rows = self._database.query("SELECT document FROM statements WHERE parent = ? ORDER BY position", (identity,))
         return [json.loads(row[0]) for row in rows]
 
     def put(self, identity: str, document: Document) -> None:
         """Replace what is known of a statement."""
-        with self._lock:
-            self._connection.execute(
-                "UPDATE statements SET document = ? WHERE id = ?", (json.dumps(document), identity)
-            )
+        self._database.execute("UPDATE statements SET document = ? WHERE id = ?", (json.dumps(document), identity))
 
     def newest(self) -> Iterable[Document]:
         """Return the statements that are no sub-statements, the newest first."""
-        with self._lock:
-            rows = self._connection.execute(
-                "SELECT document FROM statements WHERE parent IS NULL ORDER BY position DESC"
-            ).fetchall()
+        rows = self._database.query("SELECT document FROM statements WHERE parent IS NULL ORDER BY position DESC")
         return (json.loads(row[0]) for row in rows)
 
     def put_pages(self, identity: str, pages: Iterable[list[Any]]) -> None:
         """Keep the pages of a result."""
         rows = [(identity, number, json.dumps(page)) for number, page in enumerate(pages)]
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany("INSERT INTO pages VALUES (?, ?, ?)", rows)
-            self._connection.execute("COMMIT")
+        self._database.execute_many("INSERT INTO pages VALUES (?, ?, ?)", rows)
 
     def page(self, identity: str, number: int) -> list[Any] | None:
         """Return one page of a result."""
-        with self._lock:
-            row = self._connection.execute(
-                "SELECT records FROM pages WHERE id = ? AND page = ?", (identity, number)
-            ).fetchone()
-        return json.loads(row[0]) if row else None
+        rows = self._database.query("SELECT records FROM pages WHERE id = ? AND page = ?", (identity, number))
+        return json.loads(rows[0][0]) if rows else None
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            self._connection.close()
+        self._database.close()

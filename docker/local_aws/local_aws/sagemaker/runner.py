@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from local_aws.database import persist
 from local_aws.logs import JobLog
 from local_aws.sagemaker.container import Host, kill_marked
 from local_aws.sagemaker.errors import JobFailed, JobStopped
@@ -195,7 +196,7 @@ class Runner:
         try:
             shutil.rmtree(job.work, ignore_errors=True)
             if not self._closing:
-                self._finish(job, status, fields)
+                persist(lambda: self._finish(job, status, fields))
         finally:
             with self._lock:
                 self._jobs.pop((job.region, job.kind.segment, job.name), None)
