@@ -1,5 +1,8 @@
 """The record of calls: each kind once, as the permission that it needs."""
 
+import errno
+from pathlib import Path
+
 import pytest
 
 from local_aws.calls import Call, CallLog, emr_calls, read_calls, s3_calls, service_calls
@@ -73,6 +76,25 @@ def test_calls__a_kind_is_written_once_and_outlives_the_server(tmp_path):
                 [Call("airflow", "sagemaker:DescribeProcessingJob", f"processing-job/local-drift-{day}-0a1b2c3d-1")]
             )
     assert read_calls(path) == [Call("airflow", "sagemaker:DescribeProcessingJob", "processing-job/local-drift-0-0-0")]
+
+
+def test_calls__what_was_noted_outlives_a_full_disk(tmp_path, monkeypatch):
+    path = tmp_path / "calls.jsonl"
+    log = CallLog(path)
+    calls = [Call("airflow", f"s3:{name}", "bucket") for name in ("ListBucket", "PutObject")]
+    log.note(calls[:1])
+
+    def write_half(file, text):
+        file.write_bytes(text.encode()[:20])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(Path, "write_text", write_half)
+        with pytest.raises(OSError, match="No space left"):
+            log.note(calls[1:])
+    assert read_calls(path) == calls[:1]
+    log.note(calls[1:])
+    assert read_calls(path) == calls
 
 
 def test_calls__the_server_notes_who_called_what(local_aws):

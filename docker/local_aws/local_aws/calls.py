@@ -55,7 +55,7 @@ class CallLog:
     Parameters
     ----------
     path
-        File that lines are appended to.
+        The file; what there is of it is kept. It is replaced as a whole, for a full disk would leave half a line.
     """
 
     def __init__(self, path: Path) -> None:
@@ -64,12 +64,15 @@ class CallLog:
 
     def note(self, calls: Iterable[Call]) -> None:
         """Write down what is new among some calls."""
-        new = {call._replace(resource=_VARYING.sub("0", call.resource)) for call in calls} - self._known
-        if not new:
+        noted = {call._replace(resource=_VARYING.sub("0", call.resource)) for call in calls}
+        if noted <= self._known:
             return
-        with self._lock, self._path.open("a") as file:
-            file.writelines(json.dumps(call._asdict()) + "\n" for call in sorted(new - self._known))
-            self._known |= new
+        with self._lock:
+            known = self._known | noted
+            fresh = self._path.with_suffix(".new")
+            fresh.write_text("".join(json.dumps(call._asdict()) + "\n" for call in sorted(known)))
+            fresh.replace(self._path)
+            self._known = known
 
 
 def read_calls(path: Path) -> list[Call]:
