@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import tempfile
 import time
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import psutil
 
 from faults.kills import Killed
 from faults.state import TABLES, State, difference
@@ -71,8 +73,11 @@ def memory(stack: Killed) -> dict[str, float]:
         process = component.process()
         if process is None:
             raise RuntimeError(f"{component.name} has ended")
-        family = [process, *(one for one in process.children() if "LocalExecutor" in " ".join(one.cmdline()))]
-        found[component.name] = sum(one.memory_full_info().uss for one in family) / 2**20
+        size = process.memory_full_info().uss
+        for one in process.children():
+            with contextlib.suppress(psutil.Error):  # tasks' processes come and go
+                size += one.memory_full_info().uss if "LocalExecutor" in " ".join(one.cmdline()) else 0
+        found[component.name] = size / 2**20
     return found
 
 

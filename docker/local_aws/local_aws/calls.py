@@ -7,6 +7,7 @@ or in an object's name is one kind, so the file stays small however long the ser
 from __future__ import annotations
 
 import json
+import logging
 import re
 import threading
 from collections.abc import Iterable, Mapping
@@ -17,6 +18,8 @@ from urllib.parse import parse_qs
 from local_aws.rest import parse
 
 __all__ = ["Call", "CallLog", "emr_calls", "read_calls", "s3_calls", "service_calls"]
+
+logger = logging.getLogger(__name__)
 
 _NAMED = {
     "ProcessingJobName": "processing-job",
@@ -56,23 +59,29 @@ class CallLog:
     ----------
     path
         The file; what there is of it is kept. It is replaced as a whole, for a full disk would leave half a line.
+
+    Calls do not fail because they cannot be noted: what is not on the disk yet is written with the next one.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path, self._lock = path, threading.Lock()
+        self._path, self._lock, self._is_behind = path, threading.Lock(), False
         self._known = set(read_calls(path)) if path.exists() else set()
 
     def note(self, calls: Iterable[Call]) -> None:
         """Write down what is new among some calls."""
         noted = {call._replace(resource=_VARYING.sub("0", call.resource)) for call in calls}
-        if noted <= self._known:
+        if noted <= self._known and not self._is_behind:
             return
         with self._lock:
-            known = self._known | noted
+            self._known = self._known | noted
             fresh = self._path.with_suffix(".new")
-            fresh.write_text("".join(json.dumps(call._asdict()) + "\n" for call in sorted(known)))
-            fresh.replace(self._path)
-            self._known = known
+            try:
+                fresh.write_text("".join(json.dumps(call._asdict()) + "\n" for call in sorted(self._known)))
+                fresh.replace(self._path)
+                self._is_behind = False
+            except OSError as error:
+                self._is_behind = True
+                logger.warning("calls are noted later: %s", error)
 
 
 def read_calls(path: Path) -> list[Call]:
