@@ -139,7 +139,10 @@ def inject(
     calls = [(Try(*at), made) for at, made in calm["calls"]]
     plans: list[list[Fault]] = []
     while (left := count - sum(map(len, plans))) > 0:
-        plans.append(draw(calls, min(left, FAULTS_A_DAY * len(days)), rng))
+        plan = draw(calls, min(left, FAULTS_A_DAY * len(days)), rng)
+        if not plan:
+            return {}, [f"nothing to inject {left} faults into: the undisturbed run called AWS in no task"]
+        plans.append(plan)
     wrong: list[str] = []
 
     def one(number: int, plan: list[Fault]) -> list[str]:
