@@ -178,7 +178,8 @@ class Killed:
 
     def states(self) -> list[str | None]:
         """Return the state of each day's run."""
-        found = {run["logical_date"][:10]: run["state"] for run in self.api().runs("fraud_daily")}
+        scheduled = [run for run in self.api().runs("fraud_daily") if run["logical_date"]]
+        found = {run["logical_date"][:10]: run["state"] for run in scheduled}
         return [found.get(day) for day in self.days]
 
     def finish(self) -> list[str]:

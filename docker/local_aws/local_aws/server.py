@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
+import gc
 import importlib
 import logging
 import os
@@ -136,6 +137,9 @@ def serve(arguments: argparse.Namespace) -> None:
         server = make_server(
             HOST, port, application, threaded=True, request_handler=RequestHandler, fd=listener.fileno()
         )
+        # All that is loaded by now stays: garbage is looked for among what comes from here on, soon and at little cost.
+        gc.collect()
+        gc.freeze()
         _serve_until_signal(server)
         job_runs.close()
         runner.close()
