@@ -26,6 +26,8 @@ verdict, with its numbers and its reason, is on the model package, in `fraud.ver
 **When it fails**
 
 - `check_request`: its log says in one sentence what was wrong with the request. Trigger a new run.
+- `plan_training_data` after an outage: the days that it names are still being caught up. Clear it once they are there;
+  next week's run trains all the same. (It does not wait: a training that drift asks for would stand behind it.)
 - `train_candidate`, `tune_candidate`, `evaluate_candidates`: the job's own reason is in the task's log, its output
   behind the link *Job*. Mend it; clear the task, or the `plan_…` task before it.
 - `approve_promotion` waits for a person, it does not fail. While it waits, later runs of this DAG are queued.
