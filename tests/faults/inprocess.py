@@ -87,7 +87,8 @@ def play(request: dict[str, Any]) -> dict[str, Any]:
     variables = dict(request["settings"])
     settings = Settings.from_environment(variables)
     variables |= provision(settings, stack.endpoint)
-    player.prepare(home / "airflow", proxy.endpoint, variables)
+    # Nothing is injected into the bootstrap, whose many calls need no proxy.
+    player.prepare(home / "airflow", stack.endpoint if request["bootstrap"] else proxy.endpoint, variables)
 
     def on_task(dag_id: str, run_id: str, task_id: str, map_index: int, number: int) -> None:
         free_disk()
