@@ -35,8 +35,8 @@ class Monitor:
         from fraud_monitor.application import read_ahead  # noqa: PLC0415
 
         read_ahead(application)
-        # All that is loaded by now stays. Garbage is looked for among everything only when a quarter of it is new: in
-        # this server that came to dozens of MiB, and then to a pause.
+        # All that is loaded by now stays. Otherwise garbage is looked for among everything, and only once a quarter of
+        # it is new: until then this server grows (docs/faults.md).
         gc.collect()
         gc.freeze()
 
