@@ -1,5 +1,8 @@
 """The components' variables: nothing of the user's AWS, nobody an administrator who should not be."""
 
+import json
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -27,6 +30,24 @@ SHELL = {
     "FRAUD_ALERT_BUDGET": "50",
     "FRAUD_LOCAL_HOME": "/elsewhere",
 }
+METADATA = """
+import asyncio, json
+from airflow import settings
+from sqlalchemy import text
+
+BUSY = text("PRAGMA busy_timeout")  # milliseconds
+
+async def busy():
+    async with settings.AsyncSession() as session:
+        waits = await session.scalar(BUSY)
+    await settings.async_engine.dispose()
+    return waits
+
+with settings.Session() as session:
+    waits = session.scalar(BUSY)
+listeners = [one.__name__ for one in settings.engine.dispatch.savepoint]
+print(json.dumps({"sync": waits, "async": asyncio.run(busy()), "waits_at": listeners}))
+"""
 DEPLOYMENT = Deployment("tiny", date(2026, 3, 1))
 
 
@@ -60,6 +81,12 @@ def test_environment__users_have_their_roles_and_passwords_no_place_in_it(home: 
     environment = airflow_environment(home, Ports(), DEPLOYMENT, {}, SHELL)
     assert environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] == "admin:admin,analyst:viewer"
     assert not set(home.user_passwords().values()) & set(environment.values())
+
+
+def test_environment__airflow_connects_to_its_metadata_as_the_stack_would_have_it(home: Home) -> None:
+    environment = airflow_environment(home, Ports(), DEPLOYMENT, {}, SHELL)
+    done = subprocess.run([sys.executable, "-c", METADATA], env=environment, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout.splitlines()[-1]) == {"sync": 20_000, "async": 20_000, "waits_at": ["_begin_writing"]}
 
 
 def test_environment__gives_the_deployments_settings(home: Home) -> None:

@@ -97,6 +97,8 @@ def airflow_environment(
         "database": {
             "sql_alchemy_conn": f"sqlite:///{home.airflow / 'airflow.db'}",
             "sql_alchemy_session_maker": "local_aws.stack.sqlite.session_maker",
+            "sql_alchemy_connect_args": "local_aws.stack.sqlite.CONNECT",
+            "sql_alchemy_connect_args_async": "local_aws.stack.sqlite.CONNECT",
         },
         "api": {
             "host": HOST,

@@ -1,7 +1,9 @@
-"""Airflow's metadata in SQLite, where a transaction that reads before it writes is refused if another has written.
+"""Airflow's metadata in SQLite, where one writes at a time: who comes second waits for its turn, and is not refused.
 
-Airflow's savepoints (a backfill makes one for each run) begin such transactions; "database is locked" left half of a
-backfill behind. They begin by writing here, so that they wait for their turn.
+SQLite refuses, with "database is locked", a transaction that reads before it writes if another has written meanwhile.
+Airflow's savepoints (a backfill makes one for each run) begin such transactions, which left half of a backfill behind;
+they begin by writing here. And it refuses who has waited for long, in Python five seconds by default: on two busy cores
+a scheduler can take longer over a transaction, and a user's request to start a run was answered with an error.
 """
 
 from __future__ import annotations
@@ -9,7 +11,10 @@ from __future__ import annotations
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.orm import Session, sessionmaker
 
-__all__ = ["session_maker"]
+__all__ = ["CONNECT", "session_maker"]
+
+CONNECT = {"timeout": 20}
+"""Arguments of a connection: seconds that it waits while others write, fewer than any client of Airflow waits."""
 
 
 def session_maker(engine: Engine) -> sessionmaker[Session]:
