@@ -48,6 +48,8 @@ def fill(stack):
     s3.put_object(
         Bucket="kept", Key="tagged", Body=b"t", Tagging="day=1", Metadata={"rows": "7"}, ContentType="text/csv"
     )
+    s3.put_object_acl(Bucket="kept", Key="tagged", ACL="public-read")
+    s3.put_object(Bucket="kept", Key="empty", Body=b"", StorageClass="STANDARD_IA", ChecksumAlgorithm="SHA256")
     s3.put_object_tagging(Bucket="kept", Key="plain", Tagging={"TagSet": [{"Key": "late", "Value": "yes"}]})
     s3.copy_object(Bucket="kept", Key="dir/copied é", CopySource="kept/tagged")
     s3.delete_object(Bucket="kept", Key="gone")
@@ -104,6 +106,21 @@ def test_restart__objects_are_as_they_were(reborn):
     assert s3.get_object_tagging(Bucket="kept", Key="tagged")["TagSet"] == [{"Key": "day", "Value": "1"}]
     assert s3.get_object_tagging(Bucket="kept", Key="plain")["TagSet"] == [{"Key": "late", "Value": "yes"}]
     assert s3.get_bucket_tagging(Bucket="kept")["TagSet"] == [{"Key": "team", "Value": "fraud"}]
+
+
+def test_restart__what_a_key_has_of_its_own_is_no_others(reborn):
+    stack, _ = reborn
+    s3 = stack.client("s3")
+
+    def permissions(key: str) -> list[str]:
+        return [grant["Permission"] for grant in s3.get_object_acl(Bucket="kept", Key=key)["Grants"]]
+
+    assert (permissions("tagged"), permissions("plain")) == (["FULL_CONTROL", "READ"], ["FULL_CONTROL"])
+    listed = s3.list_objects_v2(Bucket="kept")["Contents"]
+    classes = {entry["Key"]: entry["StorageClass"] for entry in listed}
+    assert (classes["empty"], classes["plain"]) == ("STANDARD_IA", "STANDARD")
+    heads = [s3.head_object(Bucket="kept", Key=key, ChecksumMode="ENABLED") for key in ("empty", "plain")]
+    assert [head.get("ChecksumSHA256") for head in heads] == ["47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", None]
 
 
 def test_restart__versions_are_all_there(reborn):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 import shutil
+import sys
 import threading
 import time
 import uuid
@@ -30,17 +31,29 @@ __all__ = ["Store", "install"]
 GRACE_SECONDS = 60
 """How long a dropped body stays for readers that have already found its key."""
 
+OWN = {"name", "body", "bucket_name", "contentsize", "last_modified", "_etag", "_metadata"}
+"""What a key has for itself always."""
+
+NEVER_OWN = {"lock", "_value_buffer", "_max_buffer_size", "_time_progressed"}
+"""What keys whose bodies are files do without."""
+
 
 class FileKey(models.FakeKey):
-    """A key whose body is a file; ``value`` may be set to bytes, or to a path that is then moved into place."""
+    """A key whose body is a file; ``value`` may be set to bytes, or to a path that is then moved into place.
+
+    Of moto's three dozen attributes most have the same value in every key. Those are the class's, and a key holds what
+    is its own: every object of every day is held in memory.
+    """
 
     folder: ClassVar[Path]
     doomed: ClassVar[deque[tuple[float, Path]]]
+    common: ClassVar[dict[str, Any]]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
-        self.body: Path | None = None
+        self.body: str | None = None
         super().__init__(*arguments, **named)
-        self._value_buffer = None
+        self.acl = self.common["acl"]
+        self.__setstate__(self.__dict__)
 
     @property
     def value(self) -> bytes:
@@ -51,7 +64,8 @@ class FileKey(models.FakeKey):
     def value(self, new: bytes | str | Path) -> None:
         self.dispose()
         identity = uuid.uuid4().hex
-        target = self.folder / identity[:2] / identity
+        body = f"{identity[:2]}/{identity}"
+        target = self.folder / body
         target.parent.mkdir(exist_ok=True)
         if isinstance(new, Path):
             with new.open("rb") as stream:
@@ -61,7 +75,7 @@ class FileKey(models.FakeKey):
             content = new.encode() if isinstance(new, str) else new
             digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
             target.write_bytes(content)
-        self.body = target
+        self.body = body
         self.contentsize = target.stat().st_size
         self._etag = self._etag or digest
 
@@ -70,26 +84,36 @@ class FileKey(models.FakeKey):
         """The file that holds the body; never to be changed."""
         if self.body is None:
             raise FileNotFoundError(f"object {self.name!r} has no body")
-        return self.body
+        return self.folder / self.body
 
     def dispose(self, garbage: bool = False) -> None:
         """Let the body go, later; a key that is merely collected keeps it."""
         if not garbage and self.body is not None:
-            self.doomed.append((time.monotonic() + GRACE_SECONDS, self.body))
+            self.doomed.append((time.monotonic() + GRACE_SECONDS, self.path))
             self.body = None
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {name: value for name, value in self.__dict__.items() if name not in ("lock", "_value_buffer")}
-        return state | {"body": self.body and str(self.body.relative_to(self.folder)), "multipart": None}
+        return {**self.__dict__, "multipart": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.body = self.folder / state["body"] if state["body"] else None
-        self._value_buffer = None
-        self.lock = threading.Lock()
+        self.__dict__ = {
+            sys.intern(name): value
+            for name, value in state.items()
+            if name not in NEVER_OWN and (name in OWN or value != self.common[name])
+        }
 
     def __del__(self) -> None:
         pass
+
+    @classmethod
+    def keep_in(cls, folder: Path, doomed: deque[tuple[float, Path]]) -> None:
+        """Say where bodies are, and give the class what keys have in common: what moto gives a new one."""
+        new = cls.__bases__[0]("", b"", DEFAULT_ACCOUNT_ID, "aws", version_id="null")
+        cls.folder, cls.doomed = folder, doomed
+        cls.common = {name: value for name, value in vars(new).items() if name not in OWN}
+        new.dispose()
+        for name, value in cls.common.items():
+            setattr(cls, name, value)
 
 
 class TrackedKeys(_VersionedKeyStore):
@@ -229,10 +253,14 @@ class Store:
             for upload in bucket.multiparts.values()
             for part in upload.parts.values()
         }
+        acls = {pickle.dumps(bucket.acl): bucket.acl for bucket in backend.buckets.values()}
         for bucket_name, name, state in self._database.query("SELECT bucket, name, state FROM s3_keys"):
             versions, tags = pickle.loads(state)  # noqa: S301
             dict.__setitem__(backend.buckets[bucket_name].keys, name, versions)
-            used.update(version.path for version in versions if isinstance(version, FileKey))
+            for version in versions:
+                if isinstance(version, FileKey):
+                    used.add(version.path)
+                    version.acl = acls.setdefault(pickle.dumps(version.acl), version.acl)
             for arn, values in tags.items():
                 self._restore_tags(arn, values)
         for path in FileKey.folder.glob("*/*"):
@@ -257,7 +285,7 @@ def install(state_dir: Path, database: Database) -> Store:
     folder = state_dir / "s3" / "bodies"
     folder.mkdir(parents=True, exist_ok=True)
     store = Store(database)
-    FileKey.folder, FileKey.doomed = folder, store._doomed
+    FileKey.keep_in(folder, store._doomed)
     DurableBackend.store = store
     models.FakeKey = responses.FakeKey = FileKey  # type: ignore[misc]
     models.s3_backends.backend = DurableBackend
