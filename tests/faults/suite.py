@@ -14,18 +14,20 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from faults import kills
 from faults.disk import Disk
-from faults.inprocess import ERASED
+from faults.inprocess import ERASE, ERASED, write
 from faults.proxy import ABSORBED, KINDS, Fault, Try
 from faults.state import difference
 
 TESTS = Path(__file__).parents[1]
 KILL_SHARE = 0.15
-FAULTS_A_DAY = 22
+FAULTS_A_DAY, FAULTS_ERASING = 20, 6
+"""How many a pass takes: each to a try of its own."""
 SHORT = 2
 AT_ONCE = 2  # a pass waits for two thirds of its time
 # The promises are the same, the numbers a small town's: 800 transactions a day, a quarter of the handbook's frauds.
@@ -42,7 +44,7 @@ JOB_CALLS = ("DescribeProcessingJob", "DescribeTrainingJob", "DescribeTransformJ
 def play(home: Path, name: str, **request: Any) -> dict[str, Any]:
     """Play days in a process of its own and return its answer."""
     path = home.parent / f"{name}.json"
-    path.write_text(json.dumps({"home": str(home), "faults": [], "bootstrap": False, "erase": False, **request}))
+    path.write_text(json.dumps({"home": str(home), "bootstrap": False, "disturbed": False, "erase": False, **request}))
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     folders = [str(TESTS), environment.get("PYTHONPATH", "")]
     with (home.parent / f"{name}.log").open("w") as log:
@@ -66,7 +68,7 @@ def draw(calls: list[tuple[Try, list[str]]], count: int, rng: random.Random) -> 
     faults: list[Fault] = []
     kinds: list[str] = []
     drawn = [kind for kind in KINDS if kind != "disk_full" or Disk.possible()]
-    while len(faults) < min(count, len(calls)) and tries:
+    while len(faults) < count and tries:
         kinds = kinds or rng.sample(drawn, len(drawn))
         kind = kinds.pop()
         fitting = [one for one in tries if kind != "job_killed" or _polls(one[1])]
@@ -113,7 +115,7 @@ def run(seed: int, faults: int, first_day: date, work: Path) -> list[str]:
         calm, wrong = inject(work, settings, days, faults - killed, rng, say)
         if found:
             lines, digests = found.result()
-            wrong += lines + (difference(calm, digests) if calm else [])
+            wrong += lines + difference(calm, digests)
     say("done")
     return wrong
 
@@ -126,43 +128,60 @@ def kill(
     return kills.run(work / "killed", settings, days, count, rng, say)
 
 
+def shares(count: int, days: int, erase: bool) -> list[list[int]]:
+    """Return how many faults each pass has in each of its days, and where a card is erased in that part as well."""
+    weights = [FAULTS_A_DAY] * days + [FAULTS_ERASING] * erase
+    full, left = divmod(count, sum(weights))
+    passes = [weights] * full
+    if left:
+        until = [round(left * sum(weights[: n + 1]) / sum(weights)) for n in range(len(weights))]
+        passes.append([end - start for start, end in pairwise([0, *until])])
+    return passes
+
+
 def inject(
     work: Path, settings: dict[str, str], days: list[str], count: int, rng: random.Random, say: kills.Say
 ) -> tuple[dict[str, str], list[str]]:
-    """Play the days undisturbed, then with faults; return the digests of the first, and what is wrong."""
+    """Play the days undisturbed, and with faults a day behind; return the digests of the first, and what is wrong."""
     erase = len(days) > SHORT  # half as long again, which a short suite has no time for
-    say("undisturbed")
-    shutil.copytree(work / "base", work / "calm")
-    calm = play(work / "calm", "undisturbed", days=days, settings=settings, erase=erase)
-    if set(calm["runs"].values()) != {"success"} or calm["wrong"]:
-        return {}, [f"undisturbed: {line}" for line in (*calm["failed"], *calm["wrong"])]
-    calls = [(Try(*at), made) for at, made in calm["calls"]]
-    plans: list[list[Fault]] = []
-    while (left := count - sum(map(len, plans))) > 0:
-        plan = draw(calls, min(left, FAULTS_A_DAY * len(days)), rng)
-        if not plan:
-            return {}, [f"nothing to inject {left} faults into: the undisturbed run called AWS in no task"]
-        plans.append(plan)
-    wrong: list[str] = []
+    passes = {f"disturbed-{n}": share for n, share in enumerate(shares(count, len(days), erase), 1)}
+    plans: dict[str, list[Fault]] = {name: [] for name in passes}
 
-    def one(number: int, plan: list[Fault]) -> list[str]:
-        kinds = Counter(fault.kind for fault in plan)
-        say(f"disturbed {number}: " + ", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items())))
-        found = disturb(work, f"disturbed-{number}", plan, calm, days=days, settings=settings, erase=erase)
-        say(f"disturbed {number}: {len(plan)} faults injected, {len(found)} things are wrong")
+    def one(name: str) -> dict[str, Any]:
+        shutil.copytree(work / "base", work / name)
+        found = play(work / name, name, days=days, settings=settings, erase=erase, disturbed=name in passes)
+        shutil.rmtree(work / name)
         return found
 
+    say(f"undisturbed, and {len(passes)} times with faults")
     with ThreadPoolExecutor(AT_ONCE) as beside:
-        for found in beside.map(one, range(1, len(plans) + 1), plans):
+        undisturbed = beside.submit(one, "undisturbed")
+        disturbed = [beside.submit(one, name) for name in passes]
+        for part, label in enumerate([*days, *([ERASE] if erase else [])]):
+            path = work / f"undisturbed.{label}.calls"
+            while not (path.exists() or undisturbed.done()):
+                time.sleep(0.2)
+            calls = [(Try(*at), made) for at, made in json.loads(path.read_text())] if path.exists() else []
+            for name, share in passes.items():
+                plan = draw(calls, share[part], rng)
+                plans[name] += plan
+                write(work / f"{name}.{label}.plan", [[list(fault.at), *fault[1:]] for fault in plan])
+        calm = undisturbed.result()
+        ended = [f"{run_id} ended {state}" for run_id, state in calm["runs"].items() if state != "success"]
+        wrong = [f"undisturbed: {line}" for line in (*ended, *calm["failed"], *calm["wrong"])]
+        drawn = sum(map(len, plans.values()))
+        if drawn < count:
+            wrong.append(f"{count} faults were to be drawn, and the undisturbed calls gave room for {drawn}")
+        for (name, plan), future in zip(plans.items(), disturbed, strict=True):
+            found = compare(plan, calm, future.result())
+            kinds = ", ".join(f"{kind} {n}" for kind, n in sorted(Counter(fault.kind for fault in plan).items()))
+            say(f"{name}: {len(plan)} faults injected ({kinds}), {len(found)} things are wrong")
             wrong += found
     return {name: digest for name, digest in calm["digests"].items() if not name.startswith(ERASED)}, wrong
 
 
-def disturb(work: Path, name: str, plan: list[Fault], calm: dict[str, Any], **request: Any) -> list[str]:
-    """Play the days with faults and return what is wrong with what they come to."""
-    shutil.copytree(work / "base", work / name)
-    found = play(work / name, name, faults=[[list(fault.at), *fault[1:]] for fault in plan], **request)
-    shutil.rmtree(work / name)
+def compare(plan: list[Fault], calm: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    """Return what is wrong with what the days came to with faults."""
     happened = [Fault(Try(*at), *rest) for at, *rest in found["happened"]]
     wrong = [f"{run_id} ended {state}" for run_id, state in found["runs"].items() if state != "success"]
     wrong += [f"task failed for good: {task}" for task in found["failed"]]

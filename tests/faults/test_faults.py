@@ -13,7 +13,7 @@ import pytest
 from faults.disk import Disk
 from faults.proxy import KINDS, Try
 from faults.state import JOB, difference
-from faults.suite import draw
+from faults.suite import FAULTS_A_DAY, FAULTS_ERASING, days_of, draw, shares
 
 TESTS = Path(__file__).parents[1]
 SEED, FAULTS = "1", "30"
@@ -42,6 +42,20 @@ def test_plan__hits_each_try_once_at_a_call_that_it_makes_with_every_kind() -> N
     assert all(fault.nth < made[fault.at].count(fault.operation) for fault in drawn)
     impossible = set() if Disk.possible() else {"disk_full"}  # where user namespaces are forbidden
     assert {fault.kind for fault in drawn} == set(KINDS) - impossible
+
+
+@pytest.mark.parametrize("count", [0, 1, 26, 40, 41, 86, 170, 500])
+def test_shares__are_all_of_the_faults_and_no_part_has_more_than_it_has_room_for(count: int) -> None:
+    days = days_of(count)
+    erase = days == 4
+    passes = shares(count, days, erase)
+    assert sum(map(sum, passes)) == count
+    assert {len(share) for share in passes} <= {days + erase}
+    for share in passes:
+        assert max(share[:days]) <= FAULTS_A_DAY
+        assert min(share) >= 0
+        assert not erase or share[-1] <= FAULTS_ERASING
+        assert max(share[:days]) - min(share[:days]) <= 1, "every day its part"
 
 
 @pytest.mark.parametrize(
