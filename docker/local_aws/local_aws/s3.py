@@ -99,7 +99,7 @@ class FileKey(models.FakeKey):
         self.__dict__ = {
             sys.intern(name): value
             for name, value in state.items()
-            if name not in NEVER_OWN and (name in OWN or value != self.common[name])
+            if name not in NEVER_OWN and (name not in self.common or value != self.common[name])
         }
 
     def __del__(self) -> None:

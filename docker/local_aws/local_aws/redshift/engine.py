@@ -89,6 +89,9 @@ class Engine:
             folder / "redshift_catalogue.duckdb",
             config={
                 "memory_limit": memory,
+                # What is not yet in the file lies in memory, with every version of every row. The default of 16 MiB is
+                # two months of a small world.
+                "wal_autocheckpoint": "1MiB",
                 "temp_directory": str(folder / "spill"),
                 "python_enable_replacements": "false",
             },
