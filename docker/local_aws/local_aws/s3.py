@@ -7,16 +7,15 @@ kill at any point leaves each key with a body, and a reader of the old version i
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import pickle
 import shutil
-import sys
 import threading
 import time
 import uuid
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -53,7 +52,15 @@ class FileKey(models.FakeKey):
         self.body: str | None = None
         super().__init__(*arguments, **named)
         self.acl = self.common["acl"]
-        self.__setstate__(self.__dict__)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in NEVER_OWN:
+            return
+        if name not in self.common or value != self.common[name]:
+            super().__setattr__(name, value)
+        else:
+            with contextlib.suppress(AttributeError):
+                delattr(self, name)
 
     @property
     def value(self) -> bytes:
@@ -96,11 +103,8 @@ class FileKey(models.FakeKey):
         return {**self.__dict__, "multipart": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__ = {
-            sys.intern(name): value
-            for name, value in state.items()
-            if name not in NEVER_OWN and (name not in self.common or value != self.common[name])
-        }
+        for name, value in state.items():
+            setattr(self, name, value)
 
     def __del__(self) -> None:
         pass
@@ -182,7 +186,7 @@ class Store:
         """The one S3 backend."""
         return models.s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
 
-    @contextmanager
+    @contextlib.contextmanager
     def request(self, bucket: str | None = None, key: str | None = None) -> Iterator[None]:
         """Gather the changes of a request that addresses a bucket or key, and write them when it is done."""
         self._local.pending = {(bucket, key)} if bucket else set()
