@@ -68,13 +68,17 @@ class Growth(NamedTuple):
 
 
 def memory(stack: Killed) -> dict[str, float]:
-    """Return the memory in MiB that each long-running process has for itself; the scheduler's workers count to it."""
+    """Return the memory in MiB that each long-running process has for itself; the scheduler's workers count to it.
+
+    Pages of files are left out: whether a library is a process's own depends on which jobs run just then.
+    """
     found = {}
     for component in stack.components():
         process = component.process()
         if process is None:
             raise RuntimeError(f"{component.name} has ended")
-        size = process.memory_full_info().uss
+        mapped = process.memory_info()
+        size = mapped.rss - mapped.shared
         for one in process.children():
             with contextlib.suppress(psutil.Error):  # tasks' processes come and go
                 size += one.memory_full_info().uss if "LocalExecutor" in " ".join(one.cmdline()) else 0
