@@ -84,8 +84,8 @@ audit: setup ## look for weaknesses in the code and in the locked dependencies
 faults: setup ## inject FAULTS seeded faults into the pipeline and compare what it comes to; SEED=, FIRST_DAY= repeat a run
 	@PYTHONPATH=tests $(BIN)/python -m faults.suite --seed "$(SEED)" --faults "$(FAULTS)" $(if $(FIRST_DAY),--first-day "$(FIRST_DAY)")
 
-load: setup ## catch up forty days at once, run everything at once, and fit the memory of what runs for long (45 minutes)
-	@PYTHONPATH=tests $(BIN)/python -m faults.load
+load: setup ## catch up forty days at once, run everything at once, and draw the memory of what runs for long (30 to 60 minutes)
+	@PYTHONPATH=tests $(BIN)/python -m faults.load --plot docs/images/load-memory.png
 
 screenshots: setup ## take the documentation's pictures from the running stack (needs Chromium)
 	@$(BIN)/python docs/screenshots.py

@@ -15,13 +15,14 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import psutil
+from matplotlib.figure import Figure
 
 from faults.kills import Killed
 from faults.state import TABLES, State, difference
@@ -32,7 +33,7 @@ from fraud.orchestration.registry import champion_of, list_packages
 ACTIVE = 8
 DAYS, RANGE = 40, 30
 SAMPLE_SECONDS = 5
-FLAT_MIB = 1.0
+FLAT_MIB = 0.6
 """Most growth a run, fitted, that counts as flat: a leak of a task's data would be ten times that."""
 SETTLED_RUNS = 5
 CATCH_UP_SECONDS = 5400
@@ -59,12 +60,17 @@ UNTIL = {
 Say = Callable[[str], None]
 
 
+Samples = list[tuple[int, dict[str, float]]]
+"""How many runs had ended, and each process's memory in MiB."""
+
+
 class Growth(NamedTuple):
-    """How a process's memory went: its last size, and how much it grew a run."""
+    """How a process's memory went: its last size, and the fitted line: how much it grew a run, and from where."""
 
     mebibytes: float
     slope: float
     error: float
+    at_start: float
 
 
 def memory(stack: Killed) -> dict[str, float]:
@@ -86,30 +92,45 @@ def memory(stack: Killed) -> dict[str, float]:
     return found
 
 
-def fitted(samples: list[tuple[int, Mapping[str, float]]]) -> dict[str, Growth]:
-    """Fit a line through each process's memory over the runs that had ended."""
+def fitted(samples: Samples, since: int = SETTLED_RUNS) -> dict[str, Growth]:
+    """Fit a line through each process's memory over the runs that had ended, from the first that counts."""
     series: dict[str, list[tuple[int, float]]] = defaultdict(list)
     for ended, sizes in samples:
-        if ended >= SETTLED_RUNS:
+        if ended >= since:
             for name, size in sizes.items():
                 series[name].append((ended, size))
     growth = {}
     for name, points in series.items():
         x, y = np.array(points, float).T
-        (slope, _), covariance = np.polyfit(x, y, 1, cov=True)
-        growth[name] = Growth(float(y[-1]), float(slope), float(np.sqrt(covariance[0, 0])))
+        (slope, at_start), covariance = np.polyfit(x, y, 1, cov=True)
+        growth[name] = Growth(float(y[-1]), float(slope), float(np.sqrt(covariance[0, 0])), float(at_start))
     return growth
 
 
-def catch_up(stack: Killed, say: Say) -> tuple[list[str], dict[str, Growth]]:
+def plot(samples: Samples, path: Path) -> None:
+    """Draw each process's memory over the runs that had ended, and the line fitted through it."""
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    axes = figure.subplots()
+    growth = fitted(samples)
+    for number, (name, one) in enumerate(sorted(growth.items(), key=lambda item: -item[1].mebibytes)):
+        points = [(ended, sizes[name]) for ended, sizes in samples if name in sizes]
+        axes.plot(*zip(*points, strict=True), ".", ms=3, alpha=0.5, color=f"C{number}")
+        ends = np.array([SETTLED_RUNS, points[-1][0]])
+        axes.plot(ends, one.at_start + one.slope * ends, color=f"C{number}", label=f"{name} {one.slope:+.2f} a run")
+    axes.set(xlabel="runs that had ended", ylabel="MiB", ylim=(0, None), title="Memory of long-running processes")
+    axes.legend(loc="lower right", ncols=2, frameon=False)
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+
+
+def catch_up(stack: Killed, say: Say) -> tuple[list[str], Samples]:
     """Let the schedule catch up; return what went wrong, and how memory went."""
-    samples: list[tuple[int, Mapping[str, float]]] = []
+    samples: Samples = []
     active = most = 0
     began = time.monotonic()
     while time.monotonic() < began + CATCH_UP_SECONDS:
         states = [run["state"] for run in stack.api().runs("fraud_daily")]
         if "failed" in states:
-            return ["a day failed", *stack.finish()], {}
+            return ["a day failed", *stack.finish()], samples
         active = states.count("running")
         most = max(most, active)
         ended = states.count("success")
@@ -121,12 +142,13 @@ def catch_up(stack: Killed, say: Say) -> tuple[list[str], dict[str, Growth]]:
     say(f"{ended} days in {time.monotonic() - began:.0f} s, up to {most} runs at once")
     if most < ACTIVE:
         wrong.append(f"never more than {most} runs were active, expected {ACTIVE}")
-    growth = fitted(samples)
-    for name, one in sorted(growth.items()):
-        say(f"memory of {name}: {one.mebibytes:.0f} MiB, {one.slope:+.2f} ± {one.error:.2f} MiB a run")
+    later = fitted(samples, len(stack.days) // 2)
+    for name, one in sorted(fitted(samples).items()):
+        second = f"{later[name].slope:+.2f} ± {later[name].error:.2f}"
+        say(f"memory of {name}: {one.mebibytes:.0f} MiB, {one.slope:+.2f} ± {one.error:.2f} MiB a run, later {second}")
         if one.slope - 2 * one.error > FLAT_MIB:
             wrong.append(f"memory of {name} grows by {one.slope:.2f} MiB a run")
-    return wrong, growth
+    return wrong, samples
 
 
 def same(state: State) -> dict[str, str]:
@@ -216,7 +238,7 @@ def at_once(stack: Killed, say: Say) -> list[str]:
     return wrong
 
 
-def run(days: int, first_day: date, work: Path) -> list[str]:
+def run(days: int, first_day: date, work: Path, picture: Path) -> list[str]:
     """Run all parts and return what is wrong."""
     began = time.monotonic()
 
@@ -233,7 +255,8 @@ def run(days: int, first_day: date, work: Path) -> list[str]:
         stack.start()
         stack.api().pause("fraud_history", paused=False)
         say(f"{days} days at once")
-        wrong, _ = catch_up(stack, say)
+        wrong, samples = catch_up(stack, say)
+        plot(samples, picture)
         if not wrong:
             before = same(stack.state())
             end = named[min(RANGE, days) - 1]
@@ -254,12 +277,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--days", type=int, default=DAYS)
     parser.add_argument("--keep", type=Path, help="folder to keep everything in")
+    parser.add_argument("--plot", type=Path, default="memory.png", help="file to draw memory in")
     arguments = parser.parse_args()
     yesterday = (datetime.now(UTC) - timedelta(hours=1)).date() - timedelta(days=1)
     with tempfile.TemporaryDirectory() as scratch:
         work = (arguments.keep or Path(scratch)).resolve()
         work.mkdir(parents=True, exist_ok=True)
-        wrong = run(arguments.days, yesterday - timedelta(days=arguments.days - 1), work)
+        wrong = run(arguments.days, yesterday - timedelta(days=arguments.days - 1), work, arguments.plot)
     for line in wrong:
         print(f"wrong: {line}")
     print("" if wrong else "the same tables, flat memory, one version a day")

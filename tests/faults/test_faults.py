@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from faults.disk import Disk
+from faults.load import SETTLED_RUNS, fitted, plot
 from faults.proxy import KINDS, Try
 from faults.state import JOB, difference
 from faults.suite import FAULTS_A_DAY, FAULTS_ERASING, days_of, draw, shares
@@ -76,6 +77,20 @@ def test_difference__says_what_is_lost_in_excess_and_other() -> None:
         "in excess: c",
         "differs: b (2 expected, 3 found)",
     ]
+
+
+def test_memory__is_fitted_over_the_runs_that_come_after_the_first(tmp_path: Path) -> None:
+    noise = random.Random(1)
+    samples = [
+        (run // 2, {"grows": 100 + 0.5 * (run // 2) + noise.gauss(0, 0.1), "flat": 80.0 + (run < 2 * SETTLED_RUNS)})
+        for run in range(80)
+    ]
+    growth = fitted(samples)
+    assert growth["grows"].slope == pytest.approx(0.5, abs=4 * growth["grows"].error)
+    assert growth["grows"].error < 0.01
+    assert growth["flat"].slope == pytest.approx(0, abs=1e-9), "warming up is no growth"
+    plot(samples, tmp_path / "memory.png")
+    assert (tmp_path / "memory.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.slow
