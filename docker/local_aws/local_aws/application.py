@@ -104,8 +104,8 @@ class Application:
     def _s3(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] in ("GET", "HEAD", "OPTIONS"):
             return self._moto(environ, start_response)
-        bucket, key = _address(environ)
-        with self._store.request(bucket, key):
+        _body(environ)  # before anybody waits for this request
+        with self._store.request(_address(environ)[0]):
             return list(self._moto(environ, start_response))
 
     def _forward(self, service: str, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

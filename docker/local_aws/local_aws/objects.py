@@ -11,6 +11,8 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3.exceptions import MissingBucket
 from moto.s3.models import s3_backends
 
+from local_aws.s3 import DurableBackend
+
 __all__ = ["Missing", "Stored", "delete", "find", "list_prefix", "parse_uri", "put_bytes", "put_file"]
 
 
@@ -57,26 +59,29 @@ def find(bucket: str, key: str) -> Stored:
 
 def list_prefix(bucket: str, prefix: str) -> Iterator[Stored]:
     """Yield the objects whose keys begin with a prefix, in key order."""
-    keys = _bucket(bucket).keys
-    for key in sorted(name for name in list(keys) if name.startswith(prefix)):
-        held = keys.get(key)
-        if held is not None and hasattr(held, "path"):
+    for key, held in _bucket(bucket).keys.below(prefix).items():
+        if hasattr(held, "path"):
             yield Stored(key, held.path, held.contentsize)
 
 
 def put_bytes(bucket: str, key: str, content: bytes) -> None:
     """Store an object; it is durable when this returns."""
-    _bucket(bucket)
-    s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(bucket, key, content)
+    _put(bucket, key, content)
 
 
 def put_file(bucket: str, key: str, source: Path) -> None:
     """Store a file as an object by moving it; it is durable when this returns."""
-    _bucket(bucket)
-    s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(bucket, key, source)
+    _put(bucket, key, source)
 
 
 def delete(bucket: str, key: str) -> None:
     """Delete an object; none there is no error."""
-    if key in _bucket(bucket).keys:
+    _bucket(bucket)
+    with DurableBackend.store.request(bucket):
         s3_backends[DEFAULT_ACCOUNT_ID]["aws"].delete_object(bucket, key)
+
+
+def _put(bucket: str, key: str, content: bytes | Path) -> None:
+    _bucket(bucket)
+    with DurableBackend.store.request(bucket):
+        s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(bucket, key, content)

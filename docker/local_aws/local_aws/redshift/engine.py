@@ -30,6 +30,9 @@ __all__ = ["Engine", "Result", "Session"]
 _TRANSACTIONS = frozenset({"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT"})
 _MAINTENANCE = frozenset({"ANALYZE", "VACUUM"})
 
+REOPEN = 100
+"""After so many sessions the file is closed once nobody uses it: what DuckDB holds of it in memory grows with use."""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -84,42 +87,67 @@ class Engine:
         self.staging = folder / "staging"
         shutil.rmtree(self.staging, ignore_errors=True)
         self.staging.mkdir(parents=True)
+        self._memory = memory
+        self._locks, self._guard = _Locks(), threading.Lock()
+        self._open = self._used = 0
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        with self._connected() as connection:
+            connection.execute("CREATE SCHEMA IF NOT EXISTS public")
+            for name in ("functions.sql", "system.sql"):
+                text = (files("local_aws.redshift") / name).read_text("utf-8")
+                for statement in connection.extract_statements(text):
+                    # A function that the default of a column uses cannot be made anew: it stays as it is.
+                    with contextlib.suppress(duckdb.DependencyException):
+                        connection.execute(statement)
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give a connection to the file, which is opened for the first, and now and then closed after the last."""
+        with self._guard:
+            if self._connection is None:
+                self._connection = self._connect()
+            connection = self._connection.cursor()
+            self._open += 1
+            self._used += 1
+        try:
+            yield connection
+        finally:
+            connection.close()
+            with self._guard:
+                self._open -= 1
+                if self._connection is not None and self._open == 0 and self._used >= REOPEN:
+                    # A disk that is full leaves the file open: what is in it can still be read then.
+                    with contextlib.suppress(duckdb.Error):
+                        self._connection.execute("CHECKPOINT")
+                        self._connection.close()
+                        self._connection, self._used = None, 0
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
         # The file's name is the catalogue's, which must not be that of a schema: names would be ambiguous.
-        self._connection = duckdb.connect(
-            folder / "redshift_catalogue.duckdb",
+        return duckdb.connect(
+            self._folder / "redshift_catalogue.duckdb",
             config={
-                "memory_limit": memory,
-                # What is not yet in the file lies in memory, with every version of every row. The default of 16 MiB is
-                # two months of a small world.
-                "wal_autocheckpoint": "1MiB",
-                "temp_directory": str(folder / "spill"),
+                "memory_limit": self._memory,
+                "temp_directory": str(self._folder / "spill"),
                 "python_enable_replacements": "false",
             },
         )
-        self._connection.execute("CREATE SCHEMA IF NOT EXISTS public")
-        for name in ("functions.sql", "system.sql"):
-            text = (files("local_aws.redshift") / name).read_text("utf-8")
-            for statement in self._connection.extract_statements(text):
-                # A function that the default of a column uses cannot be made anew: it stays as it is.
-                with contextlib.suppress(duckdb.DependencyException):
-                    self._connection.execute(statement)
-        self._locks = _Locks()
 
     @contextlib.contextmanager
     def session(self) -> Iterator[Session]:
         """Open a session; its temporary tables go with it."""
-        session = Session(self, self._connection.cursor(), self._locks)
-        try:
+        with self._connected() as connection:
             for setting in ("TimeZone = 'UTC'", "integer_division = true", "search_path = 'public,main'"):
-                session.connection.execute(f"SET {setting}")
-            yield session
-        finally:
-            session.over.set()
-            session.connection.close()
+                connection.execute(f"SET {setting}")
+            session = Session(self, connection, self._locks)
+            try:
+                yield session
+            finally:
+                session.over.set()
 
     def note_load_error(self, table: str, error: LoadError) -> None:
         """Keep what SYS_LOAD_ERROR_DETAIL tells about a failed load."""
-        with self._connection.cursor() as connection:
+        with self._connected() as connection:
             connection.execute(
                 "INSERT INTO main.sys_load_error_detail VALUES (now() AT TIME ZONE 'UTC', ?, ?, ?, ?, ?, ?)",
                 [self.database, table, error.file, error.column, error.kind, error.reason],
@@ -127,7 +155,10 @@ class Engine:
 
     def close(self) -> None:
         """Write everything to the file and close it."""
-        self._connection.close()
+        with self._guard:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
     def delete(self) -> None:
         """Close the database and remove its files."""

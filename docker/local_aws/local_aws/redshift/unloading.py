@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.s3.models import s3_backends
 from sqlglot.tokenizer_core import Token
 
 from local_aws import objects
@@ -74,10 +72,9 @@ class Unload:
             )
         query = _shaped(connection, translate(self.select), is_text=self.options["FORMAT"] == "CSV")
         rows, files = self._stage(connection, query, folder)
-        backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
         if self.options.get("CLEANPATH"):
             for key in existing:
-                backend.delete_object(bucket, key)
+                objects.delete(bucket, key)
         entries = []
         for suffix, path in files:
             entries.append({"url": f"s3://{bucket}/{prefix}{suffix}", "meta": {"content_length": path.stat().st_size}})
