@@ -115,12 +115,8 @@ class Engine:
             connection.close()
             with self._guard:
                 self._open -= 1
-                if self._connection is not None and self._open == 0 and self._used >= REOPEN:
-                    # A disk that is full leaves the file open: what is in it can still be read then.
-                    with contextlib.suppress(duckdb.Error):
-                        self._connection.execute("CHECKPOINT")
-                        self._connection.close()
-                        self._connection, self._used = None, 0
+                if self._open == 0 and self._used >= REOPEN:
+                    self._close()
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         # The file's name is the catalogue's, which must not be that of a schema: names would be ambiguous.
@@ -128,6 +124,9 @@ class Engine:
             self._folder / "redshift_catalogue.duckdb",
             config={
                 "memory_limit": self._memory,
+                # A checkpoint that fails on a full disk fails the statement that it came after, which stays committed.
+                # So what is in the log goes to the file when that is closed, and never before.
+                "wal_autocheckpoint": "1TiB",
                 "temp_directory": str(self._folder / "spill"),
                 "python_enable_replacements": "false",
             },
@@ -156,9 +155,16 @@ class Engine:
     def close(self) -> None:
         """Write everything to the file and close it."""
         with self._guard:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+            self._close()
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection, self._used = None, 0
+
+    def reopen(self) -> None:
+        """Close the file once nobody uses it: DuckDB gives it up when it could not write what it had to."""
+        self._used = REOPEN
 
     def delete(self) -> None:
         """Close the database and remove its files."""
@@ -207,6 +213,8 @@ class Session:
                     yield self._run_one(text, parameters or {}, is_batch)
                 self.connection.commit()
             except duckdb.Error as error:
+                if isinstance(error, duckdb.FatalException):
+                    self.engine.reopen()
                 self._rollback()
                 # An interruption shows as whatever the statement was doing then.
                 raise (CancelledError() if self.cancelled.is_set() else from_duckdb(error)) from None
@@ -216,7 +224,7 @@ class Session:
 
     def _rollback(self) -> None:
         # A failed statement may have ended the transaction already; closing the session ends an interrupted one's.
-        with contextlib.suppress(duckdb.TransactionException, duckdb.InterruptException):
+        with contextlib.suppress(duckdb.TransactionException, duckdb.InterruptException, duckdb.FatalException):
             self.connection.rollback()
 
     def _run_one(self, text: str, parameters: Mapping[str, str], is_batch: bool) -> Result:
