@@ -71,7 +71,8 @@ def test_file__stays_open_for_as_long_as_somebody_uses_it(engine, tmp_path):
         list(session.run(["CREATE TEMPORARY TABLE mine (n INT)"]))
         for _ in range(5):
             run(engine, "SELECT 1")
-        assert list(session.run(["SELECT COUNT(*) FROM mine"]))[0].rows == [(0,)]
+        (counted,) = session.run(["SELECT COUNT(*) FROM mine"])
+        assert counted.rows == [(0,)]
         assert is_open(tmp_path)
     assert not is_open(tmp_path)
 
