@@ -6,6 +6,7 @@ import io
 import json
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import numpy as np
@@ -219,6 +220,20 @@ def test_run__that_cannot_work_fails_in_its_first_task_before_any_job(demo, refu
     assert first["state"] == "failed"
     assert {task["state"] for task in tasks.values()} <= {"upstream_failed", "skipped", None}
     assert reason in "\n".join(demo.airflow.log(first))
+
+
+def test_runs__that_many_start_at_once_are_all_accepted(demo) -> None:
+    """Airflow's SQLite takes one write at a time, and its API server must not stand still over it."""
+    dag_id, names = "fraud_history", [f"crowd-{number}" for number in range(24)]
+    demo.airflow.pause(dag_id, paused=True)
+    try:
+        with ThreadPoolExecutor(6) as users:
+            list(users.map(lambda name: demo.airflow.trigger(dag_id, name, {}), names))
+        assert {run["dag_run_id"] for run in demo.airflow.runs(dag_id)} >= set(names)
+    finally:
+        for name in names:
+            demo.airflow.patch(f"/api/v2/dags/{dag_id}/dagRuns/{name}", {"state": "success"})
+        demo.airflow.pause(dag_id, paused=False)
 
 
 def test_note__says_what_a_run_did(demo) -> None:

@@ -32,7 +32,7 @@ with store.request("bucket"):
 
 def put(key, body):
     with store.request("bucket"):
-        store.backend.put_object("bucket", key, body)
+        store.backend.put_object_tagging(store.backend.put_object("bucket", key, body), {})
 
 def report(**values):
     print(json.dumps(values))
@@ -160,6 +160,9 @@ def test_upload__is_completed_once_however_often_it_is_asked_for(local_aws):
     assert first == second
     with pytest.raises(ClientError, match="400"):
         s3.head_object(Bucket="parts", Key="big", PartNumber=1)
+    s3.delete_object(Bucket="parts", Key="big")
+    with pytest.raises(ClientError, match="NoSuchUpload"):
+        s3.complete_multipart_upload(**where, MultipartUpload=parts)
 
 
 def test_objects__cost_no_memory(tmp_path):
@@ -174,6 +177,17 @@ for number in range(500, 1500):
 report(bytes=(tracemalloc.get_traced_memory()[0] - before) / 1000)
 """
     assert run(program, tmp_path)["bytes"] < 100
+
+
+def test_metadata__is_a_keys_own(tmp_path):
+    program = """
+put("one", b"x")
+put("other", b"x")
+with store.request("bucket"):
+    store.backend.get_object("bucket", "one").set_metadata({"n": "1"})
+report(**{name: store.backend.get_object("bucket", name).metadata.get("n") for name in ("one", "other")})
+"""
+    assert run(program, tmp_path) == {"one": "1", "other": None}
 
 
 def test_request__that_fails_leaves_everything_as_it_was(tmp_path):

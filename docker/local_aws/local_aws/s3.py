@@ -25,6 +25,7 @@ from typing import Any, ClassVar
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3 import models, responses
+from moto.s3.exceptions import NoSuchUpload
 
 from local_aws.database import Database
 
@@ -206,11 +207,12 @@ class DurableBackend(models.S3Backend):
 
     def complete_multipart_upload(self, bucket_name: str, multipart_id: str, body: Any) -> Any:
         """Make one object of the parts, which then go."""
-        parts = self.get_bucket(bucket_name).multiparts[multipart_id].parts
+        upload = self.get_bucket(bucket_name).multiparts.get(multipart_id)
+        if upload is None:
+            raise NoSuchUpload(upload_id=multipart_id)
         key = super().complete_multipart_upload(bucket_name, multipart_id, body)
-        for part in parts.values():
-            part.dispose()
-        parts.clear()
+        upload.dispose()
+        upload.parts.clear()
         return key
 
     def get_object(
