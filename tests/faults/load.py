@@ -33,7 +33,7 @@ from fraud.orchestration.registry import champion_of, list_packages
 ACTIVE = 8
 DAYS, RANGE = 40, 30
 SAMPLE_SECONDS = 5
-FLAT_MIB = 0.6
+FLAT_MIB = 0.4
 """Most growth a run, fitted, that counts as flat: a leak of a task's data would be ten times that."""
 SETTLED_RUNS = 5
 CATCH_UP_SECONDS = 5400
