@@ -192,10 +192,11 @@ report(**{name: store.backend.get_object("bucket", name).metadata.get("n") for n
 
 def test_request__that_fails_leaves_everything_as_it_was(tmp_path):
     program = """
-put("key", b"old")
+with store.request("bucket"):
+    store.backend.put_object_tagging(store.backend.put_object("bucket", "key", b"old"), {"age": "old"})
 try:
     with store.request("bucket"):
-        store.backend.put_object("bucket", "key", b"new")
+        store.backend.put_object_tagging(store.backend.put_object("bucket", "key", b"new"), {"late": "yes"})
         store.backend.put_bucket_versioning("bucket", "Enabled")
         raise ValueError
 except ValueError:
@@ -212,9 +213,16 @@ put("later", b"what may go")
 bucket = store.backend.buckets["bucket"]
 report(
     value=store.backend.get_object("bucket", "key").value.decode(),
+    tags=store.backend.tagger.get_tag_dict_for_resource(store.backend.get_object("bucket", "key").arn),
     versioning=bucket.versioning_status,
     buckets=list(store.backend.buckets),
     bodies=sum(1 for _ in store.bodies.glob("*/*")),
 )
 """
-    assert run(program, tmp_path) == {"value": "old", "versioning": None, "buckets": ["bucket"], "bodies": 2}
+    assert run(program, tmp_path) == {
+        "value": "old",
+        "tags": {"age": "old"},
+        "versioning": None,
+        "buckets": ["bucket"],
+        "bodies": 2,
+    }

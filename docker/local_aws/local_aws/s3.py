@@ -345,6 +345,11 @@ class Store:
     def _revert(self, request: Request, bucket: str | None) -> None:
         for body in request.new:
             (self.bodies / body).unlink(missing_ok=True)
+        for versions, row in request.keys.values():
+            for arn in [one.arn for one in versions if isinstance(one, FileKey)]:
+                self._restore_tags(arn, {})
+            for arn, tags in (pickle.loads(row)[1] if row else {}).items():  # noqa: S301
+                self._restore_tags(arn, tags)
         if bucket in self._buckets:
             self._read_bucket(bucket, self._buckets[bucket])
         elif bucket is not None:
@@ -368,6 +373,7 @@ class Store:
         return tags
 
     def _restore_tags(self, arn: str, tags: dict[str, str]) -> None:
+        self.backend.tagger.delete_all_tags_for_resource(arn)
         if tags:
             self.backend.tagger.tag_resource(arn, [{"Key": key, "Value": value} for key, value in tags.items()])
 
